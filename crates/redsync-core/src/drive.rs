@@ -1,0 +1,223 @@
+//! [`Drive`]: carries out what a machine asks for, first for its caller and then in the background.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use event_listener::EventListener;
+use futures_util::{Stream, stream::FuturesUnordered};
+
+use crate::{
+    BoxFuture, Moment,
+    call::exchange,
+    doubt::Ticket,
+    held::Held,
+    machine::{Action, Event, Machine, RequestId},
+    redsync::World,
+    wire::{Command, Outcome},
+};
+
+/// A machine with its unanswered requests.
+///
+/// It outlives its caller: when it is dropped, whatever is left to do goes on in the background, and no request that was sent is dropped.
+pub(crate) struct Drive<M: Machine + Send + Unpin + 'static> {
+    engine: Option<Engine<M>>,
+    is_waited_for: bool,
+}
+
+impl<M: Machine + Send + Unpin + 'static> Drive<M> {
+    pub(crate) fn new(world: Arc<World>, name: Arc<str>, machine: M, ticket: Option<Ticket>) -> Self {
+        let calls = FuturesUnordered::new();
+        let engine = Engine { world, name, machine, ticket, calls, timer: None, held: None };
+        Self { engine: Some(engine), is_waited_for: true }
+    }
+
+    /// The machine's result. To be awaited to its end once, and then not again.
+    pub(crate) async fn result(&mut self) -> M::Output {
+        poll_fn(|cx| match &mut self.engine {
+            Some(engine) => match engine.poll_step(cx) {
+                Poll::Ready(Step::Done(result)) => {
+                    self.is_waited_for = false;
+                    Poll::Ready(result)
+                }
+                // A machine that is idle has been done before, and that has been returned.
+                Poll::Ready(Step::Idle) | Poll::Pending => Poll::Pending,
+            },
+            None => Poll::Pending,
+        })
+        .await
+    }
+
+    /// Tells the machine that nobody wants the result; [`Drive::result`] is then ready.
+    pub(crate) fn cancel(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            engine.tell(Event::Cancel);
+        }
+    }
+
+    /// Keeps in step with this lock from now on: reports the nodes that come to hold it, and tells the machine when
+    /// it is given back.
+    #[must_use]
+    pub(crate) fn following(mut self, held: Arc<Held>) -> Self {
+        if let Some(engine) = &mut self.engine {
+            engine.held = Some(Following { given_back: held.on_give_back(), held, told: false });
+        }
+        self
+    }
+}
+
+impl<M: Machine + Send + Unpin + 'static> Drop for Drive<M> {
+    fn drop(&mut self) {
+        if self.is_waited_for {
+            self.cancel();
+        }
+        if let Some(engine) = self.engine.take() {
+            engine.detach();
+        }
+    }
+}
+
+struct Engine<M> {
+    world: Arc<World>,
+    name: Arc<str>,
+    machine: M,
+    ticket: Option<Ticket>,
+    calls: FuturesUnordered<BoxFuture<'static, (RequestId, Outcome)>>,
+    timer: Option<(Moment, BoxFuture<'static, ()>)>,
+    held: Option<Following>,
+}
+
+/// The held lock that a settling machine keeps in step with.
+struct Following {
+    held: Arc<Held>,
+    given_back: EventListener,
+    told: bool,
+}
+
+enum Step<T> {
+    Done(T),
+    Idle,
+}
+
+impl<M: Machine + Send + Unpin + 'static> Engine<M> {
+    /// Goes on until the machine is done, idle, or has to wait.
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step<M::Output>> {
+        loop {
+            match self.carry_out() {
+                Some(step) => return Poll::Ready(step),
+                None => match self.poll_event(cx) {
+                    Poll::Ready(event) => self.tell(event),
+                    Poll::Pending => return Poll::Pending,
+                },
+            }
+        }
+    }
+
+    /// Carries out the machine's actions until it waits or there is something to return.
+    fn carry_out(&mut self) -> Option<Step<M::Output>> {
+        loop {
+            match self.machine.poll() {
+                Action::Send { id, command } => self.send(id, command),
+                Action::Done(result) => return Some(Step::Done(result)),
+                Action::Idle => return Some(Step::Idle),
+                Action::WaitUntil(at, _) => {
+                    self.set_timer(at);
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn send(&self, id: RequestId, command: Command) {
+        if let Some(node) = self.world.nodes.get(id.node()).map(Arc::clone) {
+            let name = Arc::clone(&self.name);
+            self.calls.push(Box::pin(async move { (id, exchange(node, command, name).await) }));
+        }
+    }
+
+    fn set_timer(&mut self, at: Moment) {
+        if self.timer.as_ref().is_none_or(|(set, _)| *set != at) {
+            self.timer = Some((at, self.world.runtime.sleep_until(at)));
+        }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Some(following) = &mut self.held
+            && !following.told
+            && Pin::new(&mut following.given_back).poll(cx).is_ready()
+        {
+            following.told = true;
+            return Poll::Ready(Event::Cancel);
+        }
+        if let Poll::Ready(Some((id, outcome))) = Pin::new(&mut self.calls).poll_next(cx) {
+            return Poll::Ready(Event::Reply { id, outcome });
+        }
+        if let Some((_, timer)) = &mut self.timer
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            self.timer = None;
+            return Poll::Ready(Event::Tick);
+        }
+        Poll::Pending
+    }
+
+    fn tell(&mut self, event: Event) {
+        let now = self.world.runtime.now();
+        match &mut self.held {
+            Some(following) => following.tell(&mut self.machine, event, now),
+            None => self.machine.handle(event, now),
+        }
+        if let Some(ticket) = &mut self.ticket {
+            ticket.set(self.machine.in_doubt());
+        }
+    }
+
+    /// Goes on in the background, unless nothing is left to do.
+    fn detach(mut self) {
+        let idle = loop {
+            match self.carry_out() {
+                Some(Step::Done(_)) => {}
+                Some(Step::Idle) => break true,
+                None => break false,
+            }
+        };
+        if !idle {
+            let running = self.world.tasks.start();
+            let runtime = Arc::clone(&self.world.runtime);
+            runtime.spawn(Box::pin(async move {
+                self.settled().await;
+                drop(running);
+            }));
+        }
+    }
+
+    async fn settled(&mut self) {
+        poll_fn(|cx| {
+            loop {
+                match self.poll_step(cx) {
+                    Poll::Ready(Step::Done(_)) => {}
+                    Poll::Ready(Step::Idle) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+    }
+}
+
+impl Following {
+    /// Under the lock's state, so that a grant is either known when the lock is given back, or known to be late.
+    fn tell<M: Machine>(&mut self, machine: &mut M, event: Event, now: Moment) {
+        let mut state = self.held.state();
+        if state.is_given_back && !std::mem::replace(&mut self.told, true) {
+            machine.handle(Event::Cancel, now);
+        }
+        machine.handle(event, now);
+        if !state.is_given_back {
+            state.nodes = state.nodes.union(machine.held());
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! [`Error`]: why a call failed, with what every node said.
+
+use std::{error::Error as StdError, fmt, sync::Arc};
+
+use crate::{
+    Answer, Guard, InvalidOption,
+    machine::{AcquireFailure, ExtendCause, ExtendFailure, GaveUp, Quorum, ReleaseFailure, ValueError},
+    redsync::World,
+    wire::Refusal,
+};
+
+/// Why a call failed.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    name: Arc<str>,
+    operation: &'static str,
+    /// What ended the call, for people.
+    ending: String,
+    tries: u32,
+    deadline_exceeded: bool,
+    nodes: Vec<NodeReport>,
+    source: Option<Cause>,
+}
+
+enum Cause {
+    Option(InvalidOption),
+    Value(ValueError),
+}
+
+/// The kinds of failure. They call for different things to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The call makes no sense as it is, and nothing was sent: mend the program. The source is an [`InvalidOption`].
+    InvalidOption,
+    /// Somebody else holds the lock: try later.
+    Taken,
+    /// The lock is held under this very value, which was fixed by `with_value`: by an earlier call of your own,
+    /// or by a rival with the same idea. Carry it on with `extend` and `unlock`, or choose another value.
+    HeldUnderThisValue,
+    /// Too few nodes could be reached, or answered in time: look at [`Error::nodes`].
+    Unreachable,
+    /// The validity was over before the call had succeeded: the lock is lost, or was never had.
+    Expired,
+    /// The lock is held by this value no more: it expired, or was released, or is somebody else's.
+    Lost,
+    /// The call was cancelled, or the [`Redsync`](crate::Redsync) was shut down.
+    Cancelled,
+    /// The value function failed; the source is its error.
+    NoValue,
+}
+
+/// What one node said.
+#[derive(Clone, Debug)]
+pub struct NodeReport {
+    index: usize,
+    label: String,
+    answer: Answer,
+}
+
+impl NodeReport {
+    /// Which node, in the order in which they were given.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What people call the node: its address, mostly.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// What it said, with the driver's own error where there was one.
+    pub fn answer(&self) -> &Answer {
+        &self.answer
+    }
+}
+
+impl fmt::Display for NodeReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {} ({}): {}", self.index, self.label, self.answer)
+    }
+}
+
+impl Error {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The lock's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// How many times the nodes were asked.
+    pub fn tries(&self) -> u32 {
+        self.0.tries
+    }
+
+    /// Whether the call ended because of its deadline, and not because its tries were used up.
+    pub fn deadline_exceeded(&self) -> bool {
+        self.0.deadline_exceeded
+    }
+
+    /// What each node said when it was last asked; empty when none was.
+    pub fn nodes(&self) -> &[NodeReport] {
+        &self.0.nodes
+    }
+
+    pub(crate) fn invalid(name: &Arc<str>, option: InvalidOption) -> Self {
+        let ending = option.to_string();
+        Self::new(ErrorKind::InvalidOption, name, "use", ending).caused_by(Cause::Option(option))
+    }
+
+    pub(crate) fn closed(name: &Arc<str>) -> Self {
+        Self::new(ErrorKind::Cancelled, name, "lock", "it was shut down".to_owned())
+    }
+
+    pub(crate) fn acquire(world: &World, name: &Arc<str>, failure: AcquireFailure) -> Self {
+        let AcquireFailure { gave_up, tries, answers, too_late } = failure;
+        let kind = match &gave_up {
+            GaveUp::Cancelled => ErrorKind::Cancelled,
+            GaveUp::NoValue(_) => ErrorKind::NoValue,
+            GaveUp::Tries | GaveUp::Deadline if too_late => ErrorKind::Expired,
+            GaveUp::Tries | GaveUp::Deadline => refused_or_unreachable(world.quorum, &answers),
+        };
+        Self::new(kind, name, "lock", String::new()).ended_by(gave_up, tries).heard(world, answers)
+    }
+
+    pub(crate) fn extend(world: &World, name: &Arc<str>, failure: ExtendFailure) -> Self {
+        let ExtendFailure { cause, tries, answers } = failure;
+        let (kind, gave_up) = match cause {
+            ExtendCause::Lost => (ErrorKind::Lost, None),
+            ExtendCause::Expired => (ErrorKind::Expired, None),
+            ExtendCause::GaveUp(GaveUp::Cancelled) => (ErrorKind::Cancelled, Some(GaveUp::Cancelled)),
+            ExtendCause::GaveUp(gave_up) => (ErrorKind::Unreachable, Some(gave_up)),
+        };
+        let error = Self::new(kind, name, "extend", String::new()).heard(world, answers);
+        match gave_up {
+            Some(gave_up) => error.ended_by(gave_up, tries),
+            None => error.after(tries),
+        }
+    }
+
+    pub(crate) fn release(world: &World, name: &Arc<str>, failure: ReleaseFailure) -> Self {
+        let ReleaseFailure { gave_up, tries, answers } = failure;
+        let error = Self::new(ErrorKind::Unreachable, name, "release", String::new());
+        error.ended_by(gave_up, tries).heard(world, answers)
+    }
+
+    fn new(kind: ErrorKind, name: &Arc<str>, operation: &'static str, ending: String) -> Self {
+        let name = Arc::clone(name);
+        let (tries, deadline_exceeded, nodes, source) = (0, false, Vec::new(), None);
+        Self(Box::new(Inner { kind, name, operation, ending, tries, deadline_exceeded, nodes, source }))
+    }
+
+    fn caused_by(mut self, cause: Cause) -> Self {
+        self.0.source = Some(cause);
+        self
+    }
+
+    fn after(mut self, tries: u32) -> Self {
+        self.0.tries = tries;
+        self
+    }
+
+    fn ended_by(mut self, gave_up: GaveUp, tries: u32) -> Self {
+        let times = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
+        self.0.deadline_exceeded = matches!(gave_up, GaveUp::Deadline);
+        self.0.ending = match &gave_up {
+            GaveUp::Tries => format!("gave up after {times}"),
+            GaveUp::Deadline => format!("the deadline came after {times}"),
+            GaveUp::Cancelled => format!("cancelled after {times}"),
+            GaveUp::NoValue(error) => error.to_string(),
+        };
+        if let GaveUp::NoValue(error) = gave_up {
+            self.0.source = Some(Cause::Value(error));
+        }
+        self.after(tries)
+    }
+
+    fn heard(mut self, world: &World, answers: Vec<Answer>) -> Self {
+        let label =
+            |index: usize| world.nodes.get(index).map_or_else(String::new, |node| node.label().into_owned());
+        let report = |(index, answer)| NodeReport { index, label: label(index), answer };
+        self.0.nodes = answers.into_iter().enumerate().map(report).collect();
+        self
+    }
+}
+
+/// Who is to blame when a round was lost: rivals if they alone were enough, and otherwise the nodes that did not
+/// answer, with which there might have been a quorum.
+fn refused_or_unreachable(quorum: Quorum, answers: &[Answer]) -> ErrorKind {
+    let refusals = answers.iter().filter(|answer| matches!(answer, Answer::Refused(_)));
+    let by_same_value = |answer: &Answer| matches!(answer, Answer::Refused(Refusal::SameValue));
+    if !quorum.is_blocked_by(refusals.count()) {
+        ErrorKind::Unreachable
+    } else if answers.iter().any(by_same_value) {
+        ErrorKind::HeldUnderThisValue
+    } else {
+        ErrorKind::Taken
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, name, operation, ending, nodes, .. } = &*self.0;
+        write!(f, "cannot {operation} {name:?}: {kind}")?;
+        if !ending.is_empty() {
+            write!(f, "; {ending}")?;
+        }
+        nodes.iter().try_for_each(|node| write!(f, "; {node}"))
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidOption => "an option cannot be",
+            Self::Taken => "somebody else holds it",
+            Self::HeldUnderThisValue => {
+                "it is held under this very value: carry it on with `extend` and `unlock`, or choose another value"
+            }
+            Self::Unreachable => "too few nodes answered",
+            Self::Expired => "its validity ended first",
+            Self::Lost => "it is held by this value no more",
+            Self::Cancelled => "cancelled",
+            Self::NoValue => "the value function failed",
+        })
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAsked => {
+                f.write_str("not asked, since an earlier request about this value is still open there")
+            }
+            Self::Open => f.write_str("had not answered by then"),
+            Self::Granted => f.write_str("granted"),
+            Self::Refused(Refusal::Taken) => f.write_str("taken"),
+            Self::Refused(Refusal::SameValue) => f.write_str("held under this very value"),
+            Self::Refused(Refusal::OtherValue) => f.write_str("another value stands there"),
+            Self::Refused(Refusal::Missing) => f.write_str("the key is gone"),
+            Self::Failed(error) | Self::Unknown(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, name, operation, tries, nodes, .. } = &*self.0;
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", kind).field("operation", operation).field("name", name).field("tries", tries);
+        debug.field("nodes", nodes).finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    /// The invalid option, the value function's error, or the first error of a node.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.source {
+            Some(Cause::Option(option)) => Some(option),
+            Some(Cause::Value(error)) => Some(&**error),
+            None => self.0.nodes.iter().find_map(|node| match &node.answer {
+                Answer::Failed(error) | Answer::Unknown(error) => Some(error as &(dyn StdError + 'static)),
+                Answer::NotAsked | Answer::Open | Answer::Granted | Answer::Refused(_) => None,
+            }),
+        }
+    }
+}
+
+/// A release that failed, with the guard.
+///
+/// Dropping it lets the release go on in the background.
+pub struct ReleaseError {
+    error: Error,
+    guard: Box<Guard>,
+}
+
+impl ReleaseError {
+    pub(crate) fn new(error: Error, guard: Guard) -> Self {
+        Self { error, guard: Box::new(guard) }
+    }
+
+    /// Why the release failed.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Gives the guard back, to try again or to [leave](Guard::leave) the lock to its TTL.
+    pub fn into_guard(self) -> Guard {
+        *self.guard
+    }
+}
+
+impl fmt::Debug for ReleaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReleaseError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for ReleaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl StdError for ReleaseError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
+}

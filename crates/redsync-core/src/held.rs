@@ -1,0 +1,56 @@
+//! [`Held`]: what a guard and the background work of its lock share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use event_listener::{Event, EventListener};
+
+use crate::{
+    Moment, Value,
+    machine::{Lease, NodeSet},
+};
+
+/// A lock that this process holds or held.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) name: Arc<str>,
+    pub(crate) value: Value,
+    /// Whether rivals may use the same value.
+    pub(crate) exact: bool,
+    state: Mutex<State>,
+    given_back: Event,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) valid_until: Moment,
+    /// The nodes that certainly hold the value.
+    pub(crate) nodes: NodeSet,
+    /// Whether the lock was given back; grants that arrive from then on are to be removed.
+    pub(crate) is_given_back: bool,
+}
+
+impl Held {
+    pub(crate) fn new(name: Arc<str>, lease: Lease) -> Self {
+        let Lease { value, exact, valid_until, held: nodes } = lease;
+        let state = State { valid_until, nodes, is_given_back: false };
+        Self { name, value, exact, state: Mutex::new(state), given_back: Event::new() }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds this lock, and every state is a sound one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Marks the lock as given back, and returns the nodes that are known to hold it.
+    pub(crate) fn give_back(&self) -> NodeSet {
+        let mut state = self.state();
+        state.is_given_back = true;
+        self.given_back.notify(usize::MAX);
+        state.nodes
+    }
+
+    /// Notified when the lock is given back from now on.
+    pub(crate) fn on_give_back(&self) -> EventListener {
+        self.given_back.listen()
+    }
+}

@@ -1,0 +1,48 @@
+//! Distributed locks on Redis and Valkey by the Redlock algorithm, without a runtime and without a client.
+//!
+//! Applications depend on a driver crate, `redsync-redis-rs` say, which re-exports what stands here. This
+//! crate is for those who write a driver (see [`Node`]), bring a runtime (see [`Runtime`]), or look into the
+//! algorithm (see [`machine`]).
+//!
+//! # What a lock does and does not guarantee
+//!
+//! While a [`Guard`] says that it [is valid](Guard::is_valid), nobody else holds a valid guard of the same
+//! name, as long as
+//!
+//! - clocks run at the same rate, give or take the [drift factor](Mutex::drift_factor), and no server's clock is
+//!   stepped;
+//! - everyone uses the same set of nodes;
+//! - no node that granted the lock loses its data while the lock is held (a node that may come back empty or
+//!   from an older snapshot stays away for the longest TTL in use).
+//!
+//! It cannot stop a process that sleeps past the end of the validity from going on when it wakes up.
+
+pub mod machine;
+pub mod wire;
+
+mod background;
+mod call;
+mod doubt;
+mod drive;
+mod error;
+mod guard;
+mod held;
+mod moment;
+mod mutex;
+mod node;
+mod options;
+mod redsync;
+mod runtime;
+mod source;
+mod value;
+
+pub use error::{Error, ErrorKind, NodeReport, ReleaseError};
+pub use guard::Guard;
+pub use machine::{delay::Delay, release::Released, round::Answer};
+pub use moment::Moment;
+pub use mutex::Mutex;
+pub use node::{Delivery, Node, NodeError, NodeErrorKind, Reply, Request};
+pub use options::InvalidOption;
+pub use redsync::{Builder, Redsync};
+pub use runtime::{BoxFuture, Runtime};
+pub use value::{Ttl, Value};

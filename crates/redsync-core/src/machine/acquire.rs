@@ -1,0 +1,371 @@
+//! [`Acquire`]: takes a lock on a quorum, round after round, and removes what failed rounds leave.
+//!
+//! After the Redlock page in Redis' documentation, with one fresh value for each round, clean-up that
+//! outlives the caller, and the rules for values that rivals may use too.
+
+use std::{collections::VecDeque, time::Duration};
+
+use super::{
+    Action, Drift, Event, Ids, Lease, Machine, NodeSet, Quorum, RequestId, Source, ValueError, Verdict,
+    WaitReason, attempt::Attempt, round::Round, settle::Pacer, settles_by,
+};
+use crate::{Answer, Delay, Moment, Ttl, Value, wire::Command};
+
+/// What an [`Acquire`] is to do.
+#[derive(Clone, Debug)]
+pub struct AcquirePlan {
+    /// How many nodes there are and how many have to grant.
+    pub quorum: Quorum,
+    /// The TTL of the keys.
+    pub ttl: Ttl,
+    /// What clocks may differ by.
+    pub drift: Drift,
+    /// How long to wait for the nodes' replies in a round.
+    pub node_timeout: Duration,
+    /// The most rounds, at least 1.
+    pub tries: u32,
+    /// The pause between two rounds.
+    pub delay: Delay,
+    /// When to give up, whatever the rounds are at.
+    pub deadline: Option<Moment>,
+    /// Whether to decide a round when every node has answered, or else as soon as the answers suffice.
+    pub wait_for_all: bool,
+    /// A value that the caller fixed; it overrides the source's.
+    pub exact: Option<Value>,
+    /// Whether the source is known never to repeat a value.
+    pub source_is_fresh: bool,
+    /// The nodes whose client may send a request twice.
+    pub may_repeat: NodeSet,
+    /// The nodes at which an exact value must not be used, since something about it is still on its way.
+    pub in_doubt: NodeSet,
+    /// Whether to ask the nodes in random order.
+    pub shuffle: bool,
+}
+
+/// Why and how an [`Acquire`] failed.
+#[derive(Clone, Debug)]
+pub struct AcquireFailure {
+    /// What ended it.
+    pub gave_up: GaveUp,
+    /// How many rounds there were.
+    pub tries: u32,
+    /// What each node said when it was last asked and given the time to answer.
+    pub answers: Vec<Answer>,
+    /// Whether a quorum granted, but so late that the lock's validity was over.
+    pub too_late: bool,
+}
+
+/// What ended a call without success.
+#[derive(Clone, Debug)]
+pub enum GaveUp {
+    /// All tries were used up.
+    Tries,
+    /// The deadline of the call passed, or would have before the next try.
+    Deadline,
+    /// The call was cancelled.
+    Cancelled,
+    /// The source had no value.
+    NoValue(ValueError),
+}
+
+/// Takes a lock.
+///
+/// [`Event::Cancel`] gives up: before the result it ends the call, after a [`Lease`] it means that the lock
+/// was given back, so that grants which arrive from then on are removed.
+pub struct Acquire {
+    plan: AcquirePlan,
+    source: Box<dyn Source>,
+    ids: Ids,
+    phase: Phase,
+    tries: u32,
+    /// The last one is the current or the winning one; those before are being cleaned up.
+    attempts: Vec<Attempt>,
+    /// Drawn ahead from a source that may repeat itself, to find out whether it does.
+    next_value: Option<Value>,
+    source_repeats: bool,
+    outbox: VecDeque<(RequestId, Command)>,
+    result: Option<Result<Lease, AcquireFailure>>,
+    last_answers: Vec<Answer>,
+    too_late: bool,
+    held: NodeSet,
+    pacer: Pacer,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Asking { until: Moment },
+    Resting { until: Moment },
+    Settling { until: Moment },
+}
+
+impl Acquire {
+    /// Starts at `now` with the first round.
+    pub fn new(plan: AcquirePlan, source: Box<dyn Source>, now: Moment) -> Self {
+        let mut machine = Self {
+            plan,
+            source,
+            ids: Ids::default(),
+            phase: Phase::Resting { until: now },
+            tries: 0,
+            attempts: Vec::new(),
+            next_value: None,
+            source_repeats: false,
+            outbox: VecDeque::new(),
+            result: None,
+            last_answers: Vec::new(),
+            too_late: false,
+            held: NodeSet::EMPTY,
+            pacer: Pacer::new(),
+        };
+        machine.start_round(now);
+        machine.collect_undos(now);
+        machine
+    }
+
+    fn start_round(&mut self, now: Moment) {
+        let (value, exact) = match self.draw_value() {
+            Ok(drawn) => drawn,
+            Err(error) => return self.give_up(GaveUp::NoValue(error), now),
+        };
+        self.tries = self.tries.saturating_add(1);
+        let sits_out = if exact { self.doubtful_nodes(&value) } else { NodeSet::EMPTY };
+        let nodes = self.plan.quorum.nodes();
+        let round = Round::new(nodes, NodeSet::first(nodes).without(sits_out), &mut self.ids, now);
+        let ask = |id: RequestId| {
+            let look = exact || self.plan.may_repeat.contains(id.node());
+            (id, Command::Acquire { value: value.clone(), ttl: self.plan.ttl, look })
+        };
+        let mut requests: Vec<_> = round.requests().map(ask).collect();
+        self.shuffle(&mut requests);
+        self.outbox.extend(requests);
+        let valid_until = now.plus(self.plan.drift.validity(self.plan.ttl));
+        self.attempts.push(Attempt::new(value, exact, round, nodes, valid_until));
+        self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
+        self.decide(now, false);
+    }
+
+    /// The value of the next round, and whether rivals may use it too.
+    fn draw_value(&mut self) -> Result<(Value, bool), ValueError> {
+        if let Some(value) = &self.plan.exact {
+            return Ok((value.clone(), true));
+        }
+        let value = self.next_value.take().map_or_else(|| self.source.value(), Ok)?;
+        if !self.plan.source_is_fresh {
+            self.next_value = self.source.value().ok();
+            self.note_repetition(&value);
+        }
+        Ok((value, self.source_repeats))
+    }
+
+    /// A source that repeats itself is a fixed value in disguise: the earlier rounds' rules change with it.
+    fn note_repetition(&mut self, value: &Value) {
+        self.source_repeats |= self.next_value.as_ref() == Some(value);
+        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.value == *value) {
+            attempt.turn_exact();
+            self.source_repeats = true;
+        }
+    }
+
+    fn doubtful_nodes(&self, value: &Value) -> NodeSet {
+        let same = self.attempts.iter().filter(|attempt| attempt.value == *value);
+        same.fold(self.plan.in_doubt, |nodes, attempt| nodes.union(attempt.in_doubt()))
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        if self.plan.shuffle {
+            // Fisher and Yates; the modulo's bias over at most 64 items does not matter here.
+            for last in (1..items.len()).rev() {
+                let other = self.source.random() % (last as u64 + 1);
+                items.swap(last, usize::try_from(other).unwrap_or(last));
+            }
+        }
+    }
+
+    /// Ends the round if its outcome is certain, or if its time is over.
+    fn decide(&mut self, now: Moment, time_is_over: bool) {
+        let Some(current) = self.attempts.last() else { return };
+        let tally = current.tally();
+        if self.plan.wait_for_all && tally.open > 0 && !time_is_over {
+            return;
+        }
+        match self.plan.quorum.verdict(tally) {
+            Verdict::Won if now < current.valid_until => self.win(now),
+            Verdict::Won => self.lose(now, true),
+            Verdict::Lost => self.lose(now, false),
+            Verdict::Pending if time_is_over => self.lose(now, false),
+            Verdict::Pending => {}
+        }
+    }
+
+    fn win(&mut self, now: Moment) {
+        let Some(current) = self.attempts.last() else { return };
+        self.held = current.granted();
+        self.result = Some(Ok(Lease {
+            value: current.value.clone(),
+            exact: current.exact,
+            valid_until: current.valid_until,
+            held: self.held,
+        }));
+        self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+    }
+
+    fn lose(&mut self, now: Moment, too_late: bool) {
+        self.too_late = too_late;
+        self.abandon_current(now);
+        if self.tries >= self.plan.tries {
+            return self.give_up(GaveUp::Tries, now);
+        }
+        let until = now.plus(self.plan.delay.after(self.tries, self.source.random()));
+        if self.plan.deadline.is_some_and(|deadline| deadline <= until) {
+            return self.give_up(GaveUp::Deadline, now);
+        }
+        self.phase = Phase::Resting { until };
+    }
+
+    fn abandon_current(&mut self, now: Moment) {
+        let time_is_over = matches!(self.phase, Phase::Asking { until } if until <= now);
+        if let Some(current) = self.attempts.last_mut() {
+            current.abandon();
+            let answers = current.answers();
+            if self.last_answers.is_empty() {
+                self.last_answers = answers;
+            } else {
+                let last = self.last_answers.iter_mut().zip(answers);
+                last.for_each(|(last, answer)| update(last, answer, time_is_over));
+            }
+        }
+    }
+
+    fn give_up(&mut self, gave_up: GaveUp, now: Moment) {
+        let answers = std::mem::take(&mut self.last_answers);
+        self.result =
+            Some(Err(AcquireFailure { gave_up, tries: self.tries, answers, too_late: self.too_late }));
+        self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+    }
+
+    fn end_call(&mut self, gave_up: GaveUp, now: Moment) {
+        if let Phase::Asking { .. } = self.phase {
+            self.too_late = false;
+            self.abandon_current(now);
+        }
+        self.give_up(gave_up, now);
+    }
+
+    fn on_reply(&mut self, id: RequestId, outcome: crate::wire::Outcome, now: Moment) {
+        let answered = self.attempts.iter_mut().rposition(|attempt| attempt.answer(id, outcome.clone()));
+        if answered.is_none() || answered != self.attempts.len().checked_sub(1) {
+            return;
+        }
+        match self.phase {
+            Phase::Asking { .. } => self.decide(now, false),
+            Phase::Settling { .. } => self.note_late_grants(),
+            Phase::Resting { .. } => {}
+        }
+    }
+
+    fn note_late_grants(&mut self) {
+        if let Some(winner) = self.attempts.last().filter(|attempt| !attempt.is_abandoned()) {
+            self.held = winner.granted();
+        }
+    }
+
+    fn on_tick(&mut self, now: Moment) {
+        if self.pacer.is_due(now) {
+            self.attempts.iter_mut().for_each(Attempt::retry_undo);
+        }
+        let call_is_over = self.plan.deadline.is_some_and(|deadline| deadline <= now);
+        match self.phase {
+            Phase::Asking { until } if until <= now || call_is_over => self.decide(now, true),
+            Phase::Resting { until } if until <= now => self.start_round(now),
+            Phase::Settling { until } if until <= now => self.attempts.clear(),
+            Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
+        }
+        if self.is_waited_for() && call_is_over {
+            self.end_call(GaveUp::Deadline, now);
+        }
+    }
+
+    fn on_cancel(&mut self, now: Moment) {
+        match self.phase {
+            Phase::Asking { .. } | Phase::Resting { .. } => self.end_call(GaveUp::Cancelled, now),
+            Phase::Settling { .. } => {
+                self.attempts.iter_mut().for_each(Attempt::abandon_late_grants);
+                self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+            }
+        }
+    }
+
+    fn is_waited_for(&self) -> bool {
+        matches!(self.phase, Phase::Asking { .. } | Phase::Resting { .. })
+    }
+
+    /// Moves the clean-up that has become due into the outbox, and forgets attempts that are done.
+    fn collect_undos(&mut self, now: Moment) {
+        for attempt in &mut self.attempts {
+            self.outbox.extend(std::iter::from_fn(|| attempt.next_undo(&mut self.ids, now)));
+        }
+        let keeps_last = usize::from(matches!(self.phase, Phase::Asking { .. }));
+        let current = self.attempts.len().saturating_sub(keeps_last);
+        let mut index = 0;
+        self.attempts.retain(|attempt| {
+            index += 1;
+            index > current || !attempt.is_settled()
+        });
+        if self.attempts.iter().any(Attempt::has_failed_undo) {
+            self.pacer.arm(now);
+        }
+    }
+}
+
+/// What a node last said. That it was left out, or that the round was decided before it had answered, is no news.
+fn update(last: &mut Answer, answer: Answer, time_is_over: bool) {
+    let no_news = match answer {
+        Answer::NotAsked => true,
+        Answer::Open => !time_is_over,
+        Answer::Granted | Answer::Refused(_) | Answer::Failed(_) | Answer::Unknown(_) => false,
+    };
+    if !no_news {
+        *last = answer;
+    }
+}
+
+impl Machine for Acquire {
+    type Output = Result<Lease, AcquireFailure>;
+
+    fn handle(&mut self, event: Event, now: Moment) {
+        match event {
+            Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
+            Event::Tick => self.on_tick(now),
+            Event::Cancel => self.on_cancel(now),
+        }
+        self.collect_undos(now);
+    }
+
+    fn poll(&mut self) -> Action<Self::Output> {
+        if let Some((id, command)) = self.outbox.pop_front() {
+            return Action::Send { id, command };
+        }
+        if let Some(result) = self.result.take() {
+            return Action::Done(result);
+        }
+        let (until, reason) = match self.phase {
+            Phase::Asking { until } => (until, WaitReason::Replies),
+            Phase::Resting { until } => (until, WaitReason::RetryDelay),
+            Phase::Settling { .. } if self.attempts.is_empty() => return Action::Idle,
+            Phase::Settling { until } => {
+                return Action::WaitUntil(self.pacer.next_or(until), WaitReason::Settling);
+            }
+        };
+        let until = self.plan.deadline.map_or(until, |deadline| deadline.min(until));
+        Action::WaitUntil(self.pacer.next_or(until), reason)
+    }
+
+    fn held(&self) -> NodeSet {
+        self.held
+    }
+
+    fn in_doubt(&self) -> NodeSet {
+        let exact = self.attempts.iter().filter(|attempt| attempt.exact);
+        exact.fold(NodeSet::EMPTY, |nodes, attempt| nodes.union(attempt.in_doubt()))
+    }
+}

@@ -1,0 +1,122 @@
+//! [`Attempt`]: one round of an acquire, and the clean-up of what it set.
+
+use super::{Ids, NodeSet, RequestId, Resend, Tally, round::Round, sweep::Sweep};
+use crate::{
+    Answer, Moment, Value,
+    wire::{Command, Outcome, Refusal},
+};
+
+/// One value, offered to the nodes once.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) value: Value,
+    /// Whether rivals may use the same value.
+    pub(super) exact: bool,
+    /// Until when a lock that this attempt wins is valid.
+    pub(super) valid_until: Moment,
+    round: Round,
+    undo: Sweep,
+    abandoned: bool,
+}
+
+impl Attempt {
+    pub(super) fn new(value: Value, exact: bool, round: Round, nodes: usize, valid_until: Moment) -> Self {
+        let undo = Sweep::new(value.clone(), nodes, resend(exact, valid_until));
+        Self { value, exact, valid_until, round, undo, abandoned: false }
+    }
+
+    /// Takes in a reply; says whether it answers a request of this attempt.
+    pub(super) fn answer(&mut self, id: RequestId, outcome: Outcome) -> bool {
+        if self.undo.answer(id, &outcome) {
+            return true;
+        }
+        let outcome = self.as_ours(outcome);
+        let granted = matches!(outcome, Outcome::Granted);
+        let doubtful = matches!(outcome, Outcome::Unknown(_));
+        if !self.round.answer(id, outcome) {
+            return false;
+        }
+        // A late answer: a delete that was sent before it may have come too early.
+        if self.abandoned && (granted || (doubtful && !self.exact)) {
+            self.undo.want(id.node());
+        }
+        true
+    }
+
+    /// Gives up what this attempt set.
+    ///
+    /// A node that answered "taken" or that certainly did nothing is left alone. One of which nothing is known is
+    /// cleaned at once, and again after its late answer; unless a rival may use the same value, whose
+    /// key would then be hit: there only a proven grant is undone.
+    pub(super) fn abandon(&mut self) {
+        if std::mem::replace(&mut self.abandoned, true) {
+            return;
+        }
+        let doubtful = if self.exact { NodeSet::EMPTY } else { self.round.doubtful() };
+        for node in self.round.granted().union(doubtful).iter() {
+            self.undo.want(node);
+        }
+    }
+
+    /// Leaves what was granted so far to who gives the lock back, and removes what is granted from now on.
+    pub(super) fn abandon_late_grants(&mut self) {
+        self.abandoned = true;
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned
+    }
+
+    /// From now on this value counts as one that rivals may use too.
+    pub(super) fn turn_exact(&mut self) {
+        self.exact = true;
+        self.undo.set_resend(resend(true, self.valid_until));
+    }
+
+    pub(super) fn next_undo(&mut self, ids: &mut Ids, now: Moment) -> Option<(RequestId, Command)> {
+        self.undo.next_request(ids, now)
+    }
+
+    pub(super) fn retry_undo(&mut self) {
+        self.undo.retry();
+    }
+
+    pub(super) fn has_failed_undo(&self) -> bool {
+        !self.undo.retriable().is_empty()
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.round.open().is_empty() && self.undo.is_settled()
+    }
+
+    /// The nodes that may yet come to hold the value, or lose it, by what this attempt has sent.
+    pub(super) fn in_doubt(&self) -> NodeSet {
+        let asked = if self.abandoned { self.round.doubtful() } else { NodeSet::EMPTY };
+        asked.union(self.undo.unconfirmed())
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        self.round.tally()
+    }
+
+    pub(super) fn granted(&self) -> NodeSet {
+        self.round.granted()
+    }
+
+    pub(super) fn answers(&self) -> Vec<Answer> {
+        self.round.answers()
+    }
+
+    /// A client that re-sends by itself can be refused by its own first request. Where the value is ours alone that is
+    /// a grant; where a rival may have set the same value it never is.
+    fn as_ours(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Refused(Refusal::SameValue) if !self.exact => Outcome::Granted,
+            Outcome::Granted | Outcome::Refused(_) | Outcome::Failed(_) | Outcome::Unknown(_) => outcome,
+        }
+    }
+}
+
+fn resend(exact: bool, valid_until: Moment) -> Resend {
+    if exact { Resend::once_until(valid_until) } else { Resend::FRESH }
+}

@@ -1,0 +1,294 @@
+//! [`Extend`]: lengthens the TTL of a held lock on a quorum.
+
+use std::{collections::VecDeque, time::Duration};
+
+use super::{
+    Action, Drift, Event, GaveUp, Ids, Machine, NodeSet, Quorum, RequestId, Resend, Source, Verdict,
+    WaitReason, round::Round, settle::Pacer, settles_by, sweep::Sweep,
+};
+use crate::{
+    Answer, Delay, Moment, Ttl, Value,
+    wire::{Command, Outcome},
+};
+
+/// What an [`Extend`] is to do.
+#[derive(Clone, Debug)]
+pub struct ExtendPlan {
+    /// How many nodes there are and how many have to extend. All nodes count, not only those that granted the lock:
+    /// a majority of a bare majority is no majority.
+    pub quorum: Quorum,
+    /// What the keys must hold.
+    pub value: Value,
+    /// Whether rivals may use the same value.
+    pub exact: bool,
+    /// The nodes to ask.
+    pub asked: NodeSet,
+    /// The TTL of the keys, from now on.
+    pub ttl: Ttl,
+    /// Whether to set the key anew where it is missing.
+    pub revive: bool,
+    /// What clocks may differ by.
+    pub drift: Drift,
+    /// How long to wait for the nodes' replies in a round.
+    pub node_timeout: Duration,
+    /// The most rounds, at least 1.
+    pub tries: u32,
+    /// The pause between two rounds.
+    pub delay: Delay,
+    /// When to give up, whatever the rounds are at.
+    pub deadline: Option<Moment>,
+    /// Until when the lock is valid, if that is known. What is decided later does not count.
+    pub valid_until: Option<Moment>,
+}
+
+/// Why and how an [`Extend`] failed. Nothing was deleted.
+#[derive(Clone, Debug)]
+pub struct ExtendFailure {
+    /// What ended it.
+    pub cause: ExtendCause,
+    /// How many rounds there were.
+    pub tries: u32,
+    /// What each node answered in the last round.
+    pub answers: Vec<Answer>,
+}
+
+/// What ended an [`Extend`] without success.
+#[derive(Clone, Debug)]
+pub enum ExtendCause {
+    /// So many nodes hold another value or none that no quorum can hold this one.
+    Lost,
+    /// The lock's validity was over before a quorum had extended it.
+    Expired,
+    /// Too few nodes could be reached.
+    GaveUp(GaveUp),
+}
+
+/// Extends a lock.
+///
+/// [`Event::Cancel`] before the result ends the call and changes nothing else; after it, it means that the
+/// lock was given back, so that keys which are set anew from then on are removed.
+pub struct Extend {
+    plan: ExtendPlan,
+    source: Box<dyn Source>,
+    ids: Ids,
+    phase: Phase,
+    tries: u32,
+    rounds: Vec<Round>,
+    undo: Sweep,
+    given_back: bool,
+    outbox: VecDeque<(RequestId, Command)>,
+    result: Option<Result<Moment, ExtendFailure>>,
+    held: NodeSet,
+    pacer: Pacer,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Asking { until: Moment },
+    Resting { until: Moment },
+    Settling { until: Moment },
+}
+
+impl Extend {
+    /// Starts at `now` with the first round.
+    pub fn new(plan: ExtendPlan, source: Box<dyn Source>, now: Moment) -> Self {
+        let nodes = plan.quorum.nodes();
+        let resend = match (plan.exact, plan.valid_until) {
+            (false, _) => Resend::FRESH,
+            (true, None) => Resend::ONCE,
+            (true, Some(end)) => Resend::once_until(end),
+        };
+        let undo = Sweep::new(plan.value.clone(), nodes, resend);
+        let mut machine = Self {
+            plan,
+            source,
+            ids: Ids::default(),
+            phase: Phase::Resting { until: now },
+            tries: 0,
+            rounds: Vec::new(),
+            undo,
+            given_back: false,
+            outbox: VecDeque::new(),
+            result: None,
+            held: NodeSet::EMPTY,
+            pacer: Pacer::new(),
+        };
+        machine.start_round(now);
+        machine
+    }
+
+    fn start_round(&mut self, now: Moment) {
+        if self.is_expired(now) {
+            return self.fail(ExtendCause::Expired, now);
+        }
+        self.tries = self.tries.saturating_add(1);
+        let round = Round::new(self.plan.quorum.nodes(), self.plan.asked, &mut self.ids, now);
+        let Self { plan, .. } = self;
+        let ask =
+            |id| (id, Command::Extend { value: plan.value.clone(), ttl: plan.ttl, revive: plan.revive });
+        self.outbox.extend(round.requests().map(ask));
+        self.rounds.push(round);
+        self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
+        self.decide(now, false);
+    }
+
+    fn is_expired(&self, now: Moment) -> bool {
+        self.plan.valid_until.is_some_and(|end| end <= now)
+    }
+
+    /// Ends the round if its outcome is certain, or if its time is over.
+    fn decide(&mut self, now: Moment, time_is_over: bool) {
+        let Some(round) = self.rounds.last() else { return };
+        let valid_until = round.sent_at.plus(self.plan.drift.validity(self.plan.ttl));
+        match self.plan.quorum.verdict(round.tally()) {
+            Verdict::Won if self.is_expired(now) => self.fail(ExtendCause::Expired, now),
+            Verdict::Won if now < valid_until => self.succeed(valid_until, now),
+            Verdict::Won | Verdict::Lost => self.lose(now),
+            Verdict::Pending if time_is_over => self.lose(now),
+            Verdict::Pending => {}
+        }
+    }
+
+    fn succeed(&mut self, valid_until: Moment, now: Moment) {
+        self.result = Some(Ok(valid_until));
+        self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+    }
+
+    fn lose(&mut self, now: Moment) {
+        let refused = self.rounds.last().map_or(0, |round| round.refused().len());
+        if self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed() {
+            return self.fail(ExtendCause::Lost, now);
+        }
+        if self.tries >= self.plan.tries {
+            return self.fail(ExtendCause::GaveUp(GaveUp::Tries), now);
+        }
+        let until = now.plus(self.plan.delay.after(self.tries, self.source.random()));
+        if self.plan.deadline.is_some_and(|deadline| deadline <= until) {
+            return self.fail(ExtendCause::GaveUp(GaveUp::Deadline), now);
+        }
+        // Not "expired" when the pause would outlast the validity: the lock is still held now.
+        if self.is_expired(until) && !self.is_expired(now) {
+            return self.fail(ExtendCause::GaveUp(GaveUp::Deadline), now);
+        }
+        self.phase = Phase::Resting { until };
+    }
+
+    fn fail(&mut self, cause: ExtendCause, now: Moment) {
+        let answers = self.rounds.last().map(Round::answers).unwrap_or_default();
+        self.result = Some(Err(ExtendFailure { cause, tries: self.tries, answers }));
+        self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+    }
+
+    fn on_reply(&mut self, id: RequestId, outcome: Outcome, now: Moment) {
+        if self.undo.answer(id, &outcome) {
+            return;
+        }
+        let granted = matches!(outcome, Outcome::Granted);
+        let doubtful = matches!(outcome, Outcome::Unknown(_));
+        let Some(index) = self.rounds.iter_mut().rposition(|round| round.answer(id, outcome.clone())) else {
+            return;
+        };
+        if granted {
+            self.held.insert(id.node());
+        }
+        // A key that was set anew after the lock was given back has nobody to remove it but us.
+        if self.given_back && self.plan.revive && (granted || (doubtful && !self.plan.exact)) {
+            self.undo.want(id.node());
+        }
+        if matches!(self.phase, Phase::Asking { .. }) && index + 1 == self.rounds.len() {
+            self.decide(now, false);
+        }
+    }
+
+    fn on_tick(&mut self, now: Moment) {
+        if self.pacer.is_due(now) {
+            self.undo.retry();
+        }
+        let call_is_over = self.plan.deadline.is_some_and(|deadline| deadline <= now);
+        match self.phase {
+            Phase::Asking { until } if until <= now || call_is_over || self.is_expired(now) => {
+                self.decide(now, true)
+            }
+            Phase::Resting { until } if until <= now => self.start_round(now),
+            Phase::Settling { until } if until <= now => self.stop_settling(),
+            Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
+        }
+        if !matches!(self.phase, Phase::Settling { .. }) {
+            if self.is_expired(now) {
+                self.fail(ExtendCause::Expired, now);
+            } else if call_is_over {
+                self.fail(ExtendCause::GaveUp(GaveUp::Deadline), now);
+            }
+        }
+    }
+
+    fn on_cancel(&mut self, now: Moment) {
+        match self.phase {
+            Phase::Asking { .. } | Phase::Resting { .. } => {
+                self.fail(ExtendCause::GaveUp(GaveUp::Cancelled), now)
+            }
+            Phase::Settling { .. } => {
+                self.given_back = true;
+                self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+            }
+        }
+    }
+
+    fn stop_settling(&mut self) {
+        self.rounds.clear();
+        self.undo.stop();
+    }
+
+    fn is_settled(&self) -> bool {
+        self.rounds.iter().all(|round| round.open().is_empty()) && self.undo.is_settled()
+    }
+}
+
+impl Machine for Extend {
+    /// The moment until which the lock is valid by this extension.
+    type Output = Result<Moment, ExtendFailure>;
+
+    fn handle(&mut self, event: Event, now: Moment) {
+        match event {
+            Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
+            Event::Tick => self.on_tick(now),
+            Event::Cancel => self.on_cancel(now),
+        }
+        self.outbox.extend(std::iter::from_fn(|| self.undo.next_request(&mut self.ids, now)));
+        if !self.undo.retriable().is_empty() {
+            self.pacer.arm(now);
+        }
+    }
+
+    fn poll(&mut self) -> Action<Self::Output> {
+        if let Some((id, command)) = self.outbox.pop_front() {
+            return Action::Send { id, command };
+        }
+        if let Some(result) = self.result.take() {
+            return Action::Done(result);
+        }
+        let (until, reason) = match self.phase {
+            Phase::Asking { until } => (until, WaitReason::Replies),
+            Phase::Resting { until } => (until, WaitReason::RetryDelay),
+            Phase::Settling { .. } if self.is_settled() => return Action::Idle,
+            Phase::Settling { until } => {
+                return Action::WaitUntil(self.pacer.next_or(until), WaitReason::Settling);
+            }
+        };
+        let ends = [self.plan.deadline, self.plan.valid_until];
+        Action::WaitUntil(ends.into_iter().flatten().fold(until, Moment::min), reason)
+    }
+
+    fn held(&self) -> NodeSet {
+        self.held
+    }
+
+    fn in_doubt(&self) -> NodeSet {
+        if !self.plan.exact {
+            return NodeSet::EMPTY;
+        }
+        let doubtful = self.rounds.iter().fold(NodeSet::EMPTY, |nodes, round| nodes.union(round.open()));
+        let revived = if self.given_back && self.plan.revive { doubtful } else { NodeSet::EMPTY };
+        revived.union(self.undo.unconfirmed())
+    }
+}

@@ -1,0 +1,158 @@
+//! The algorithm as pure state machines: no clock, no randomness, no futures, no I/O.
+//!
+//! A machine is fed with [`Event`]s and the current [`Moment`] and drained of [`Action`]s after each. Who
+//! drives it carries out the [`Action::Send`]s, feeds the replies back under the same [`RequestId`], and wakes
+//! it at [`Action::WaitUntil`]. After [`Action::Done`] a machine may still be *settling*: late replies have to
+//! be undone and stragglers finished. It is to be driven on until [`Action::Idle`]; only the caller is free.
+//!
+//! Nothing is assumed about the order of requests that have not been answered yet.
+
+mod acquire;
+mod attempt;
+pub(crate) mod delay;
+mod extend;
+mod lease;
+mod quorum;
+pub(crate) mod release;
+pub(crate) mod round;
+mod settle;
+mod sweep;
+
+pub use acquire::{Acquire, AcquireFailure, AcquirePlan, GaveUp};
+pub use extend::{Extend, ExtendCause, ExtendFailure, ExtendPlan};
+pub use lease::{Drift, Lease};
+pub use quorum::{NodeSet, Quorum, Tally, Verdict};
+pub use release::{Release, ReleaseFailure, ReleasePlan};
+pub use sweep::Resend;
+
+use std::{error::Error as StdError, sync::Arc, time::Duration};
+
+use crate::{
+    Moment, Value,
+    wire::{Command, Outcome},
+};
+
+/// A state machine with one way in and one way out.
+pub trait Machine {
+    /// What the caller is waiting for.
+    type Output;
+
+    /// Takes in what happened. The only way in, and the only place where time enters.
+    fn handle(&mut self, event: Event, now: Moment);
+
+    /// Hands out the next thing to do. To be called until it returns [`Action::WaitUntil`] or
+    /// [`Action::Idle`], after construction and after every [`Machine::handle`].
+    #[must_use]
+    fn poll(&mut self) -> Action<Self::Output>;
+
+    /// The nodes that certainly hold the lock's value by what this machine did.
+    fn held(&self) -> NodeSet {
+        NodeSet::EMPTY
+    }
+
+    /// The nodes where something about a value that rivals may use too is unanswered or unconfirmed. The
+    /// value is not to be used there before that is over.
+    fn in_doubt(&self) -> NodeSet {
+        NodeSet::EMPTY
+    }
+}
+
+/// What a machine can be told.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A request was answered, or can no longer be. A reply that was not asked for, or comes twice, is inert.
+    Reply {
+        /// The id that the request was sent under.
+        id: RequestId,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// The moment of the last [`Action::WaitUntil`] has come. Ticks at other times do no harm.
+    Tick,
+    /// Nobody wants the result any more; what was set for it is to be removed.
+    Cancel,
+}
+
+/// What a machine asks of who drives it.
+#[derive(Clone, Debug)]
+pub enum Action<T> {
+    /// Send this to the node that the id names.
+    Send {
+        /// Under which the reply is to be fed back.
+        id: RequestId,
+        /// What to send.
+        command: Command,
+    },
+    /// Nothing more to do until a reply comes or this moment has come.
+    WaitUntil(Moment, WaitReason),
+    /// The result, once. Nothing is said by it about what is still to be done.
+    Done(T),
+    /// Nothing is left to do: the machine can be dropped.
+    Idle,
+}
+
+/// Why a machine waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitReason {
+    /// For the nodes' replies, at most until the node time-out or the deadline.
+    Replies,
+    /// Between two tries.
+    RetryDelay,
+    /// For late replies and clean-up; nobody is waiting for it.
+    Settling,
+}
+
+/// Names one request of one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId {
+    serial: u32,
+    node: u16,
+}
+
+impl RequestId {
+    /// The index of the node that the request goes to.
+    pub const fn node(self) -> usize {
+        self.node as usize
+    }
+}
+
+/// Hands out [`RequestId`]s that are unique within one machine.
+#[derive(Debug, Default)]
+struct Ids(u32);
+
+impl Ids {
+    fn next(&mut self, node: usize) -> RequestId {
+        self.0 = self.0.wrapping_add(1);
+        // A quorum has at most `NodeSet::CAPACITY` nodes, so the index always fits.
+        RequestId { serial: self.0, node: u16::try_from(node).unwrap_or(u16::MAX) }
+    }
+}
+
+/// Where a machine gets what it cannot compute: lock values and random bits.
+pub trait Source: Send {
+    /// The value for the next round.
+    ///
+    /// # Errors
+    ///
+    /// When a value function of the user's fails or returns an empty value.
+    fn value(&mut self) -> Result<Value, ValueError>;
+
+    /// 64 random bits for jitter and for the order of nodes.
+    fn random(&mut self) -> u64;
+}
+
+/// Why no lock value could be had: what the user's value function returned.
+pub type ValueError = Arc<dyn StdError + Send + Sync>;
+
+/// The time that clean-up goes on for after the last moment at which a key can have been set, beyond which
+/// the key's own TTL has removed it.
+fn settles_by(now: Moment, ttl: crate::Ttl) -> Moment {
+    now.plus(ttl.as_duration())
+}
+
+/// The least pause before something that failed in the background is sent again: a few round trips within
+/// one datacentre, so that a connection that was merely replaced is used at once.
+const FIRST_RESEND: Duration = Duration::from_millis(20);
+/// The longest such pause. A node that comes back is cleaned within it, and a node that stays away costs
+/// one request a second for each lock.
+const LAST_RESEND: Duration = Duration::from_secs(1);

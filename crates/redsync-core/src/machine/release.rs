@@ -1,0 +1,231 @@
+//! [`Release`]: gives a lock back on every node, and says whether it was still held.
+
+use std::time::Duration;
+
+use super::{
+    Action, Event, GaveUp, Ids, Machine, NodeSet, Quorum, RequestId, Resend, Source, WaitReason,
+    settle::Pacer,
+    settles_by,
+    sweep::{Found, Sweep},
+};
+use crate::{Answer, Delay, Moment, Ttl, Value, wire::Command};
+
+/// What a [`Release`] is to do.
+#[derive(Clone, Debug)]
+pub struct ReleasePlan {
+    /// How many nodes there are and how many make a quorum.
+    pub quorum: Quorum,
+    /// What to delete.
+    pub value: Value,
+    /// Whether rivals may use the same value.
+    pub exact: bool,
+    /// When a delete may be sent again.
+    pub resend: Resend,
+    /// The nodes that may hold the value.
+    pub asked: NodeSet,
+    /// The TTL of the keys, after which clean-up is pointless.
+    pub ttl: Ttl,
+    /// How long to wait for the nodes' replies in a round.
+    pub node_timeout: Duration,
+    /// The most rounds that the caller waits for, at least 1.
+    pub tries: u32,
+    /// The pause between two rounds.
+    pub delay: Delay,
+    /// When to let the caller go, whatever the rounds are at.
+    pub deadline: Option<Moment>,
+}
+
+/// What a release found. In each case the lock is free, as far as it was ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Released {
+    /// A quorum held the lock until now.
+    Held,
+    /// The lock was gone already: it expired, or somebody else released it. Its work may have overlapped with
+    /// another holder's.
+    AlreadyGone,
+    /// The lock is free now, but too many replies were lost to tell whether it was held until now.
+    Unclear,
+    /// The guard's validity was over, and its value is one that rivals may use too. Nothing was sent, since
+    /// what would be deleted could be theirs; what is left of our keys ends with their TTL.
+    Expired,
+}
+
+/// Why and how a [`Release`] failed: too few nodes could be reached. Where the value is ours alone the
+/// clean-up goes on.
+#[derive(Clone, Debug)]
+pub struct ReleaseFailure {
+    /// What ended it.
+    pub gave_up: GaveUp,
+    /// How many rounds there were.
+    pub tries: u32,
+    /// What each node answered last.
+    pub answers: Vec<Answer>,
+}
+
+/// Releases a lock.
+///
+/// [`Event::Cancel`] lets the caller go; the release itself goes on.
+pub struct Release {
+    plan: ReleasePlan,
+    source: Box<dyn Source>,
+    ids: Ids,
+    phase: Phase,
+    tries: u32,
+    sweep: Sweep,
+    outbox: Vec<(RequestId, Command)>,
+    result: Option<Result<Released, ReleaseFailure>>,
+    pacer: Pacer,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Asking { until: Moment },
+    Resting { until: Moment },
+    Settling { until: Moment },
+}
+
+impl Release {
+    /// Starts at `now` with the first round.
+    pub fn new(plan: ReleasePlan, source: Box<dyn Source>, now: Moment) -> Self {
+        let mut sweep = Sweep::new(plan.value.clone(), plan.quorum.nodes(), plan.resend);
+        plan.asked.iter().for_each(|node| sweep.want(node));
+        let mut machine = Self {
+            phase: Phase::Asking { until: now.plus(plan.node_timeout) },
+            plan,
+            source,
+            ids: Ids::default(),
+            tries: 1,
+            sweep,
+            outbox: Vec::new(),
+            result: None,
+            pacer: Pacer::new(),
+        };
+        machine.collect(now);
+        if machine.plan.exact && machine.outbox.is_empty() {
+            machine.end_call(Ok(Released::Expired), now);
+        }
+        machine
+    }
+
+    /// Ends the call if the answers so far are certain.
+    fn decide(&mut self, now: Moment) {
+        if let Some(released) = self.certain() {
+            return self.end_call(Ok(released), now);
+        }
+        let nothing_on_its_way = self.sweep.sent().is_empty();
+        if nothing_on_its_way && self.sweep.retriable().is_empty() {
+            self.conclude(GaveUp::Tries, now);
+        } else if nothing_on_its_way && matches!(self.phase, Phase::Asking { .. }) {
+            self.end_round(now);
+        }
+    }
+
+    fn certain(&self) -> Option<Released> {
+        let not_held = self.sweep.found(Found::NotHeld).len();
+        if self.sweep.found(Found::Held).len() >= self.plan.quorum.needed() {
+            Some(Released::Held)
+        } else if self.plan.asked.len().saturating_sub(not_held) < self.plan.quorum.needed() {
+            Some(Released::AlreadyGone)
+        } else {
+            None
+        }
+    }
+
+    fn end_round(&mut self, now: Moment) {
+        if self.tries >= self.plan.tries || self.sweep.unconfirmed().is_empty() {
+            return self.conclude(GaveUp::Tries, now);
+        }
+        let until = now.plus(self.plan.delay.after(self.tries, self.source.random()));
+        if self.plan.deadline.is_some_and(|deadline| deadline <= until) {
+            return self.conclude(GaveUp::Deadline, now);
+        }
+        self.phase = Phase::Resting { until };
+    }
+
+    fn start_round(&mut self, now: Moment) {
+        self.tries = self.tries.saturating_add(1);
+        self.sweep.retry();
+        self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
+    }
+
+    /// Ends the call with what is known by now.
+    fn conclude(&mut self, gave_up: GaveUp, now: Moment) {
+        let free = [Found::Held, Found::NotHeld, Found::GoneNow].map(|found| self.sweep.found(found).len());
+        let result = if free.iter().sum::<usize>() >= self.plan.quorum.needed() {
+            Ok(Released::Unclear)
+        } else {
+            Err(ReleaseFailure { gave_up, tries: self.tries, answers: self.sweep.answers() })
+        };
+        self.end_call(result, now);
+    }
+
+    fn end_call(&mut self, result: Result<Released, ReleaseFailure>, now: Moment) {
+        self.result = Some(result);
+        self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+    }
+
+    fn on_tick(&mut self, now: Moment) {
+        match self.phase {
+            Phase::Asking { until } if until <= now => self.end_round(now),
+            Phase::Resting { until } if until <= now => self.start_round(now),
+            Phase::Settling { until } if until <= now => self.sweep.stop(),
+            Phase::Settling { .. } if self.pacer.is_due(now) => self.sweep.retry(),
+            Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
+        }
+        if self.is_waited_for() && self.plan.deadline.is_some_and(|deadline| deadline <= now) {
+            self.conclude(GaveUp::Deadline, now);
+        }
+    }
+
+    fn is_waited_for(&self) -> bool {
+        matches!(self.phase, Phase::Asking { .. } | Phase::Resting { .. })
+    }
+
+    fn collect(&mut self, now: Moment) {
+        self.outbox.extend(std::iter::from_fn(|| self.sweep.next_request(&mut self.ids, now)));
+        if matches!(self.phase, Phase::Settling { .. }) && !self.sweep.retriable().is_empty() {
+            self.pacer.arm(now);
+        }
+    }
+}
+
+impl Machine for Release {
+    type Output = Result<Released, ReleaseFailure>;
+
+    fn handle(&mut self, event: Event, now: Moment) {
+        match event {
+            Event::Reply { id, outcome } => {
+                if self.sweep.answer(id, &outcome) && self.is_waited_for() {
+                    self.decide(now);
+                }
+            }
+            Event::Tick => self.on_tick(now),
+            Event::Cancel if self.is_waited_for() => self.conclude(GaveUp::Cancelled, now),
+            Event::Cancel => {}
+        }
+        self.collect(now);
+    }
+
+    fn poll(&mut self) -> Action<Self::Output> {
+        if let Some((id, command)) = self.outbox.pop() {
+            return Action::Send { id, command };
+        }
+        if let Some(result) = self.result.take() {
+            return Action::Done(result);
+        }
+        let (until, reason) = match self.phase {
+            Phase::Asking { until } => (until, WaitReason::Replies),
+            Phase::Resting { until } => (until, WaitReason::RetryDelay),
+            Phase::Settling { .. } if self.sweep.is_settled() => return Action::Idle,
+            Phase::Settling { until } => {
+                return Action::WaitUntil(self.pacer.next_or(until), WaitReason::Settling);
+            }
+        };
+        Action::WaitUntil(self.plan.deadline.map_or(until, |deadline| deadline.min(until)), reason)
+    }
+
+    fn in_doubt(&self) -> NodeSet {
+        if self.plan.exact { self.sweep.unconfirmed() } else { NodeSet::EMPTY }
+    }
+}

@@ -1,0 +1,207 @@
+//! [`Sweep`]: deletes one value at some nodes, whatever becomes of the requests.
+
+use super::{Ids, NodeSet, RequestId};
+use crate::{
+    Answer, Moment, Value,
+    wire::{Command, Outcome},
+};
+
+/// When a delete may be sent, and sent again. What certainly was not executed may be sent again in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resend {
+    /// Whether to send it again after its reply was lost.
+    pub after_lost_reply: bool,
+    /// The moment after which nothing is sent at all.
+    pub until: Option<Moment>,
+}
+
+impl Resend {
+    /// For a value that nobody else ever uses: deleting it once more does no harm.
+    pub const FRESH: Self = Self { after_lost_reply: true, until: None };
+
+    /// For a value that rivals may use too, and a lock that is valid until `end`: before that no rival can
+    /// hold the lock, after it the key that is hit could be theirs.
+    pub const fn held_until(end: Moment) -> Self {
+        Self { after_lost_reply: true, until: Some(end) }
+    }
+
+    /// For a value that rivals may use too, at a node that granted it in a round that did not win: each
+    /// grant is undone once, and not after `end`, when its TTL may be over and the key a rival's.
+    pub const fn once_until(end: Moment) -> Self {
+        Self { after_lost_reply: false, until: Some(end) }
+    }
+
+    /// For a value that rivals may use too, of a lock of which only the value is known.
+    pub const ONCE: Self = Self { after_lost_reply: false, until: None };
+
+    fn allows_sending(self, now: Moment) -> bool {
+        self.until.is_none_or(|end| now < end)
+    }
+}
+
+/// Deletes one value at the nodes that it is told to.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    value: Value,
+    resend: Resend,
+    cells: Vec<Cell>,
+}
+
+#[derive(Clone, Debug)]
+struct Cell {
+    stage: Stage,
+    /// What the last answered request came to.
+    last: Answer,
+    /// Whether any reply was lost: a key that is missing afterwards may have been deleted by that request.
+    lost_reply: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// Nothing was asked, or the last request was answered.
+    Rest,
+    /// To be sent.
+    Wanted,
+    /// Sent; `again` when it is to be repeated after its answer, since what it removes may come later.
+    Sent { id: RequestId, again: bool },
+}
+
+/// What a node held when the sweep came, as far as its answers tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The value; it was deleted.
+    Held,
+    /// No value, or another.
+    NotHeld,
+    /// It does not hold the value now. Whether it did is lost with a reply.
+    GoneNow,
+    /// Not known.
+    Open,
+}
+
+impl Sweep {
+    pub(super) fn new(value: Value, nodes: usize, resend: Resend) -> Self {
+        let clean = Cell { stage: Stage::Rest, last: Answer::NotAsked, lost_reply: false };
+        Self { value, resend, cells: vec![clean; nodes] }
+    }
+
+    pub(super) fn set_resend(&mut self, resend: Resend) {
+        self.resend = resend;
+    }
+
+    /// Wants the value deleted at `node`; once more if a delete is on its way already.
+    pub(super) fn want(&mut self, node: usize) {
+        if let Some(cell) = self.cells.get_mut(node) {
+            match &mut cell.stage {
+                Stage::Sent { again, .. } => *again = true,
+                Stage::Rest | Stage::Wanted => cell.stage = Stage::Wanted,
+            }
+        }
+    }
+
+    /// Wants everything deleted where that failed and may be sent again.
+    pub(super) fn retry(&mut self) {
+        for node in self.retriable().iter() {
+            self.want(node);
+        }
+    }
+
+    /// The next request to send, if sending is still allowed.
+    pub(super) fn next_request(&mut self, ids: &mut Ids, now: Moment) -> Option<(RequestId, Command)> {
+        if !self.resend.allows_sending(now) {
+            self.give_up_wanted();
+            return None;
+        }
+        let mut cells = self.cells.iter_mut().enumerate();
+        let (node, cell) = cells.find(|(_, cell)| matches!(cell.stage, Stage::Wanted))?;
+        let id = ids.next(node);
+        cell.stage = Stage::Sent { id, again: false };
+        Some((id, Command::Release { value: self.value.clone() }))
+    }
+
+    /// Takes in a reply; says whether it answers a request of this sweep.
+    pub(super) fn answer(&mut self, id: RequestId, outcome: &Outcome) -> bool {
+        let Some(cell) = self.cells.get_mut(id.node()) else { return false };
+        let Stage::Sent { id: sent, again } = cell.stage else { return false };
+        if sent != id {
+            return false;
+        }
+        cell.last = Answer::from(outcome.clone());
+        cell.lost_reply |= matches!(cell.last, Answer::Unknown(_));
+        cell.stage = if again && self.resend.after_lost_reply { Stage::Wanted } else { Stage::Rest };
+        true
+    }
+
+    /// The nodes where a delete failed and may be sent again.
+    pub(super) fn retriable(&self) -> NodeSet {
+        self.nodes_with(|cell| match (&cell.stage, &cell.last) {
+            (Stage::Rest, Answer::Failed(_)) => true,
+            (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,
+            (Stage::Rest | Stage::Wanted | Stage::Sent { .. }, _) => false,
+        })
+    }
+
+    /// The nodes where a delete is on its way.
+    pub(super) fn sent(&self) -> NodeSet {
+        self.nodes_with(|cell| matches!(cell.stage, Stage::Sent { .. }))
+    }
+
+    /// The nodes where a delete was wanted and is not confirmed.
+    pub(super) fn unconfirmed(&self) -> NodeSet {
+        self.nodes_with(|cell| match (&cell.stage, &cell.last) {
+            (Stage::Wanted | Stage::Sent { .. }, _) => true,
+            (Stage::Rest, Answer::Failed(_) | Answer::Unknown(_) | Answer::Open) => true,
+            (Stage::Rest, Answer::NotAsked | Answer::Granted | Answer::Refused(_)) => false,
+        })
+    }
+
+    /// Whether nothing is on its way and nothing is to be sent again.
+    pub(super) fn is_settled(&self) -> bool {
+        self.sent().is_empty() && self.retriable().is_empty()
+    }
+
+    /// Forgets what is on its way and sends nothing again.
+    pub(super) fn stop(&mut self) {
+        for cell in &mut self.cells {
+            *cell = Cell { stage: Stage::Rest, last: Answer::NotAsked, lost_reply: false };
+        }
+    }
+
+    /// The nodes where the sweep found this.
+    pub(super) fn found(&self, wanted: Found) -> NodeSet {
+        self.nodes_with(|cell| {
+            let found = match (&cell.last, cell.lost_reply) {
+                (Answer::Granted, _) => Found::Held,
+                (Answer::Refused(_), false) => Found::NotHeld,
+                (Answer::Refused(_), true) => Found::GoneNow,
+                (Answer::NotAsked | Answer::Open | Answer::Failed(_) | Answer::Unknown(_), _) => Found::Open,
+            };
+            found == wanted
+        })
+    }
+
+    /// What each node last answered.
+    pub(super) fn answers(&self) -> Vec<Answer> {
+        let answer = |cell: &Cell| match (&cell.stage, &cell.last) {
+            (Stage::Wanted | Stage::Sent { .. }, Answer::NotAsked) => Answer::Open,
+            (Stage::Rest | Stage::Wanted | Stage::Sent { .. }, last) => last.clone(),
+        };
+        self.cells.iter().map(answer).collect()
+    }
+
+    /// What may no longer be sent is left as it is; a node that was never asked stays in doubt.
+    fn give_up_wanted(&mut self) {
+        for cell in &mut self.cells {
+            if matches!(cell.stage, Stage::Wanted) {
+                cell.stage = Stage::Rest;
+                if matches!(cell.last, Answer::NotAsked) {
+                    cell.last = Answer::Open;
+                }
+            }
+        }
+    }
+
+    fn nodes_with(&self, wanted: impl Fn(&Cell) -> bool) -> NodeSet {
+        self.cells.iter().enumerate().filter(|(_, cell)| wanted(cell)).map(|(node, _)| node).collect()
+    }
+}

@@ -1,0 +1,388 @@
+//! [`Mutex`]: a lock by name, with its options.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    future::{Future, pending},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::future::{Either, select};
+
+use crate::{
+    Delay, Error, Guard, InvalidOption, Released, Value,
+    drive::Drive,
+    held::Held,
+    machine::{
+        Acquire, AcquirePlan, Extend, ExtendPlan, Lease, Machine, NodeSet, Release, ReleasePlan, Resend,
+    },
+    options::{NodeTimeout, Options, Settings},
+    redsync::World,
+    source::Generator,
+};
+
+/// A lock by name, with options. Taking it gives a [`Guard`].
+///
+/// Cheap to clone. Options are checked by the call that uses them, before anything is sent.
+#[derive(Clone)]
+pub struct Mutex {
+    world: Arc<World>,
+    name: Arc<str>,
+    options: Options,
+}
+
+/// Options.
+impl Mutex {
+    pub(crate) fn new(world: Arc<World>, name: Arc<str>) -> Self {
+        Self { world, name, options: Options::default() }
+    }
+
+    /// How long the lock lasts unless it is extended or released: from 1 ms, in whole milliseconds. By
+    /// default 8 s.
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.options.ttl = ttl;
+        self
+    }
+
+    /// The most rounds in which [`lock`](Self::lock) asks the nodes, from 1. By default 32.
+    #[must_use]
+    pub fn tries(mut self, tries: u32) -> Self {
+        self.options.tries = tries;
+        self
+    }
+
+    /// The most rounds in which a lock is extended, from 1. By default 3, and never past its validity.
+    #[must_use]
+    pub fn extend_tries(mut self, tries: u32) -> Self {
+        self.options.extend_tries = tries;
+        self
+    }
+
+    /// The most rounds in which a release is waited for, from 1. By default 3.
+    #[must_use]
+    pub fn release_tries(mut self, tries: u32) -> Self {
+        self.options.release_tries = tries;
+        self
+    }
+
+    /// The pause between two tries. By default between 50 and 250 ms.
+    #[must_use]
+    pub fn retry_delay(mut self, delay: impl Into<Delay>) -> Self {
+        self.options.delay = delay.into();
+        self
+    }
+
+    /// The longest that a call takes, whatever its tries are at. By default there is none, and tries,
+    /// node time-out and retry delay are the bound.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.options.deadline = Some(deadline);
+        self
+    }
+
+    /// The part of the TTL that clocks may differ by, from 0 to less than 1. By default 0.01.
+    #[must_use]
+    pub fn drift_factor(mut self, factor: f64) -> Self {
+        self.options.drift_factor = factor;
+        self
+    }
+
+    /// How long the nodes have to answer in a round. By default the smaller of TTL × 0.05 and 1 s.
+    #[must_use]
+    pub fn node_timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = NodeTimeout::Fixed(timeout);
+        self
+    }
+
+    /// How long the nodes have to answer in a round, as a part of the TTL: above 0 and at most 1.
+    #[must_use]
+    pub fn timeout_factor(mut self, factor: f64) -> Self {
+        self.options.timeout = NodeTimeout::Factor(factor);
+        self
+    }
+
+    /// Stores exactly this value, instead of a generated one: whoever knows it can extend and release the
+    /// lock, in any process and language.
+    ///
+    /// No two users of one lock should hold the same value at the same time: Redis cannot tell them apart. Where the value
+    /// only has to be readable, prefer [`label`](Self::label).
+    #[must_use]
+    pub fn with_value(mut self, value: impl Into<Arc<str>>) -> Self {
+        self.options.exact = Some(Value::new(value));
+        self
+    }
+
+    /// Puts a readable prefix before the generated value: `job-1138` becomes `job-1138:` and 32 hex digits.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.options.label = Some(label.into());
+        self
+    }
+
+    /// Draws values from `function` instead of the built-in generator of 128 random bits. [`with_value`](Self::with_value)
+    /// overrides it.
+    ///
+    /// It is called once more than there are rounds, to find out whether it repeats itself; a value that it
+    /// repeats is treated like one set by [`with_value`](Self::with_value).
+    #[must_use]
+    pub fn value_fn<F>(mut self, function: F) -> Self
+    where
+        F: Fn() -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
+    {
+        self.options.value_fn = Some(Arc::new(function));
+        self
+    }
+
+    /// Whether extending sets the key anew at nodes that lost it. By default not.
+    #[must_use]
+    pub fn revive_on_extend(mut self, revive: bool) -> Self {
+        self.options.revive = revive;
+        self
+    }
+
+    /// Whether to take a lock only when every node has answered or run out of time. By default a call
+    /// returns as soon as its outcome is certain.
+    #[must_use]
+    pub fn wait_for_all(mut self, wait: bool) -> Self {
+        self.options.wait_for_all = wait;
+        self
+    }
+
+    /// Whether to send to the nodes in random order. By default they are asked in the order in which they were given.
+    #[must_use]
+    pub fn shuffle_nodes(mut self, shuffle: bool) -> Self {
+        self.options.shuffle = shuffle;
+        self
+    }
+
+    /// Checks the name and the options, as every call does before it sends anything.
+    ///
+    /// # Errors
+    ///
+    /// The first option that cannot be, with the offending number.
+    pub fn check(&self) -> Result<(), InvalidOption> {
+        self.settings().map(drop)
+    }
+
+    /// The lock's name, which is its key in Redis.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn settings(&self) -> Result<Settings, InvalidOption> {
+        if self.name.is_empty() { Err(InvalidOption::EmptyName) } else { self.options.check() }
+    }
+}
+
+/// Calls.
+impl Mutex {
+    /// Takes the lock, asking up to [`tries`](Self::tries) times while somebody else holds it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::kind`](crate::Error::kind) tells why there is no lock; whatever was set for it is being removed.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, whatever it may have set is removed in the background.
+    pub async fn lock(&self) -> Result<Guard, Error> {
+        self.lock_unless(pending()).await
+    }
+
+    /// Takes the lock if it is free now: asks once.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`lock`](Self::lock).
+    pub async fn try_lock(&self) -> Result<Guard, Error> {
+        self.clone().tries(1).lock().await
+    }
+
+    /// Takes the lock like [`lock`](Self::lock), unless `cancel` resolves first.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock), and [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`lock`](Self::lock).
+    pub async fn lock_unless(&self, cancel: impl Future<Output = ()>) -> Result<Guard, Error> {
+        let settings = self.settings().map_err(|option| Error::invalid(&self.name, option))?;
+        let Some(closing) = self.world.on_closing() else { return Err(Error::closed(&self.name)) };
+        let mut drive = self.acquire(&settings);
+        let result = {
+            let (cancel, result) = (pin!(cancel), pin!(drive.result()));
+            match select(select(cancel, closing), result).await {
+                Either::Left(_) => None,
+                Either::Right((result, _)) => Some(result),
+            }
+        };
+        let result = match result {
+            Some(result) => result,
+            None => {
+                drive.cancel();
+                drive.result().await
+            }
+        };
+        match result {
+            Ok(lease) => Ok(self.hold(lease, settings, drive)),
+            Err(failure) => Err(Error::acquire(&self.world, &self.name, failure)),
+        }
+    }
+
+    /// Extends a lock that this or any other process holds under [`with_value`](Self::with_value)'s value.
+    ///
+    /// Only the value is known here, so nothing is promised about how long the lock was or stays valid: that
+    /// it is extended means that a quorum held it a moment ago.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Lost`](crate::ErrorKind::Lost) when the lock is not held under this value,
+    /// [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. Nothing was deleted.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, what was sent may still extend the lock.
+    pub async fn extend(&self) -> Result<(), Error> {
+        let (settings, value) = self.by_value()?;
+        let plan = extend_plan(&self.world, &settings, value, true, self.world.all_nodes());
+        let machine = Extend::new(plan, Box::new(self.world.generator()), self.world.runtime.now());
+        let mut drive = Drive::new(Arc::clone(&self.world), Arc::clone(&self.name), machine, None);
+        let result = drive.result().await;
+        result.map(drop).map_err(|failure| Error::extend(&self.world, &self.name, failure))
+    }
+
+    /// Releases a lock that this or any other process holds under [`with_value`](Self::with_value)'s value.
+    ///
+    /// What certainly did not reach a node is sent again, up to [`release_tries`](Self::release_tries) times. A request
+    /// whose reply was lost is not, since the value may be in use again by then; where it never is, call again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. A lock that was
+    /// gone already is no error.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the release goes on in the background.
+    pub async fn unlock(&self) -> Result<Released, Error> {
+        let (settings, value) = self.by_value()?;
+        let plan =
+            release_plan(&self.world, &settings, value.clone(), true, Resend::ONCE, self.world.all_nodes());
+        let machine = Release::new(plan, Box::new(self.world.generator()), self.world.runtime.now());
+        let ticket = self.world.doubts.ticket(&self.name, &value);
+        let mut drive = Drive::new(Arc::clone(&self.world), Arc::clone(&self.name), machine, Some(ticket));
+        let result = drive.result().await;
+        result.map_err(|failure| Error::release(&self.world, &self.name, failure))
+    }
+
+    fn by_value(&self) -> Result<(Settings, Value), Error> {
+        let invalid = |option| Error::invalid(&self.name, option);
+        let settings = self.settings().map_err(invalid)?;
+        let value = settings.exact.clone().ok_or_else(|| invalid(InvalidOption::NoValue))?;
+        Ok((settings, value))
+    }
+
+    fn acquire(&self, settings: &Settings) -> Drive<Acquire> {
+        let now = self.world.runtime.now();
+        let exact = settings.exact.clone();
+        let in_doubt =
+            exact.as_ref().map_or(NodeSet::EMPTY, |value| self.world.doubts.nodes(&self.name, value));
+        let ticket = exact.as_ref().map(|value| self.world.doubts.ticket(&self.name, value));
+        let plan = AcquirePlan {
+            quorum: self.world.quorum,
+            ttl: settings.ttl,
+            drift: settings.drift,
+            node_timeout: settings.node_timeout,
+            tries: settings.tries,
+            delay: settings.delay.clone(),
+            deadline: settings.deadline.map(|deadline| now.plus(deadline)),
+            wait_for_all: settings.wait_for_all,
+            exact,
+            source_is_fresh: settings.value_fn.is_none(),
+            may_repeat: self.world.may_repeat,
+            in_doubt,
+            shuffle: settings.shuffle,
+        };
+        let source = Generator {
+            label: settings.label.clone(),
+            value_fn: settings.value_fn.clone(),
+            ..self.world.generator()
+        };
+        let machine = Acquire::new(plan, Box::new(source), now);
+        Drive::new(Arc::clone(&self.world), Arc::clone(&self.name), machine, ticket)
+    }
+
+    fn hold<M: Machine + Send + Unpin + 'static>(
+        &self,
+        lease: Lease,
+        settings: Settings,
+        drive: Drive<M>,
+    ) -> Guard {
+        let held = Arc::new(Held::new(Arc::clone(&self.name), lease));
+        drop(drive.following(Arc::clone(&held)));
+        Guard::new(Arc::clone(&self.world), held, settings)
+    }
+}
+
+impl fmt::Debug for Mutex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mutex")
+            .field("name", &self.name)
+            .field("ttl", &self.options.ttl)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn extend_plan(
+    world: &World,
+    settings: &Settings,
+    value: Value,
+    exact: bool,
+    asked: NodeSet,
+) -> ExtendPlan {
+    ExtendPlan {
+        quorum: world.quorum,
+        value,
+        exact,
+        asked,
+        ttl: settings.ttl,
+        revive: settings.revive,
+        drift: settings.drift,
+        node_timeout: settings.node_timeout,
+        tries: settings.extend_tries,
+        delay: settings.delay.clone(),
+        deadline: settings.deadline.map(|deadline| world.runtime.now().plus(deadline)),
+        valid_until: None,
+    }
+}
+
+pub(crate) fn release_plan(
+    world: &World,
+    settings: &Settings,
+    value: Value,
+    exact: bool,
+    resend: Resend,
+    asked: NodeSet,
+) -> ReleasePlan {
+    ReleasePlan {
+        quorum: world.quorum,
+        value,
+        exact,
+        resend,
+        asked,
+        ttl: settings.ttl,
+        node_timeout: settings.node_timeout,
+        tries: settings.release_tries,
+        delay: settings.delay.clone(),
+        deadline: settings.deadline.map(|deadline| world.runtime.now().plus(deadline)),
+    }
+}

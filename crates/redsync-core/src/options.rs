@@ -1,0 +1,223 @@
+//! Options of a lock: as they are set, and as they are checked.
+
+use std::{error::Error as StdError, sync::Arc, time::Duration};
+
+use crate::{Delay, Ttl, Value, machine::Drift};
+
+/// An option that cannot be, with the offending number. Nothing was sent.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidOption {
+    /// There are no nodes.
+    #[error("no nodes: a lock needs at least one")]
+    NoNodes,
+    /// There are more nodes than a quorum can have.
+    #[error("{0} nodes: a quorum has at most 64; Redlock is used with 3 to 7")]
+    TooManyNodes(usize),
+    /// The quorum is no majority of the nodes, or more than there are.
+    #[error("a quorum of {needed} of {nodes} nodes: it must be a majority, and at most all of them")]
+    Quorum {
+        /// How many were to be needed.
+        needed: usize,
+        /// Of how many.
+        nodes: usize,
+    },
+    /// The lock's name is empty.
+    #[error("an empty name: the name is the key in Redis")]
+    EmptyName,
+    /// The fixed value or the label is empty.
+    #[error("an empty value: anybody could release the lock with it")]
+    EmptyValue,
+    /// The call carries a lock on by its value, but none was set.
+    #[error("no value: say which lock it is with `with_value`")]
+    NoValue,
+    /// The TTL is zero or beyond what Redis can count.
+    #[error("a TTL of {0:?}: it must be from 1 ms to 146 million years")]
+    Ttl(Duration),
+    /// Nothing would be left of the TTL by the time that the nodes have to answer.
+    #[error(
+        "a TTL of {ttl:?} leaves {validity:?} of validity, and the nodes have {node_timeout:?} to answer: \
+         lengthen the TTL or shorten the node time-out"
+    )]
+    TtlTooShort {
+        /// The TTL.
+        ttl: Duration,
+        /// What is left of it after drift.
+        validity: Duration,
+        /// The time that the nodes have to answer.
+        node_timeout: Duration,
+    },
+    /// The drift factor is not from 0 to less than 1.
+    #[error("a drift factor of {0}: it must be from 0 to less than 1")]
+    DriftFactor(f64),
+    /// The time-out factor is not above 0 and at most 1.
+    #[error("a time-out factor of {0}: it must be above 0 and at most 1")]
+    TimeoutFactor(f64),
+    /// The node time-out is zero.
+    #[error("a node time-out of zero: no node could ever answer")]
+    NodeTimeout,
+    /// The number of tries is zero.
+    #[error("zero {0}: the first one counts, so at least 1")]
+    Tries(&'static str),
+    /// The retry delay's least is above its most.
+    #[error("a retry delay from {least:?} to {most:?}: the least is above the most")]
+    RetryDelay {
+        /// The least.
+        least: Duration,
+        /// The most.
+        most: Duration,
+    },
+    /// The deadline is zero.
+    #[error("a deadline of zero: the call could not even begin")]
+    Deadline,
+}
+
+pub(crate) type ValueFn = Arc<dyn Fn() -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync>;
+
+/// Options as they are set: anything goes.
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) ttl: Duration,
+    pub(crate) drift_factor: f64,
+    pub(crate) timeout: NodeTimeout,
+    pub(crate) tries: u32,
+    pub(crate) extend_tries: u32,
+    pub(crate) release_tries: u32,
+    pub(crate) delay: Delay,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) wait_for_all: bool,
+    pub(crate) shuffle: bool,
+    pub(crate) revive: bool,
+    pub(crate) exact: Option<Value>,
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) value_fn: Option<ValueFn>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum NodeTimeout {
+    /// This part of the TTL, but at most [`LONGEST_DEFAULT_TIMEOUT`].
+    Default,
+    /// This part of the TTL.
+    Factor(f64),
+    Fixed(Duration),
+}
+
+/// redsync's time-out factor.
+const DEFAULT_TIMEOUT_FACTOR: f64 = 0.05;
+/// A lock with a TTL of minutes should not wait for a dead node in proportion.
+const LONGEST_DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl Default for Options {
+    /// redsync v4's defaults where it has one. It has none for the tries of extend and release: three
+    /// outlast a lost connection, and end long before the TTL does the same by itself.
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(8),
+            drift_factor: 0.01,
+            timeout: NodeTimeout::Default,
+            tries: 32,
+            extend_tries: 3,
+            release_tries: 3,
+            delay: Delay::DEFAULT,
+            deadline: None,
+            wait_for_all: false,
+            shuffle: false,
+            revive: false,
+            exact: None,
+            label: None,
+            value_fn: None,
+        }
+    }
+}
+
+/// Options that were found to make sense.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) ttl: Ttl,
+    pub(crate) drift: Drift,
+    pub(crate) node_timeout: Duration,
+    pub(crate) tries: u32,
+    pub(crate) extend_tries: u32,
+    pub(crate) release_tries: u32,
+    pub(crate) delay: Delay,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) wait_for_all: bool,
+    pub(crate) shuffle: bool,
+    pub(crate) revive: bool,
+    pub(crate) exact: Option<Value>,
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) value_fn: Option<ValueFn>,
+}
+
+impl Options {
+    pub(crate) fn check(&self) -> Result<Settings, InvalidOption> {
+        let ttl = Ttl::new(self.ttl).ok_or(InvalidOption::Ttl(self.ttl))?;
+        let drift = Drift::new(self.drift_factor).ok_or(InvalidOption::DriftFactor(self.drift_factor))?;
+        let node_timeout = self.timeout.of(ttl)?;
+        let validity = drift.validity(ttl);
+        if validity <= node_timeout {
+            return Err(InvalidOption::TtlTooShort { ttl: self.ttl, validity, node_timeout });
+        }
+        self.check_tries()?;
+        self.check_delay()?;
+        self.check_value()?;
+        Ok(Settings {
+            ttl,
+            drift,
+            node_timeout,
+            tries: self.tries,
+            extend_tries: self.extend_tries,
+            release_tries: self.release_tries,
+            delay: self.delay.clone(),
+            deadline: self.deadline,
+            wait_for_all: self.wait_for_all,
+            shuffle: self.shuffle,
+            revive: self.revive,
+            exact: self.exact.clone(),
+            label: self.label.clone(),
+            value_fn: self.value_fn.clone(),
+        })
+    }
+
+    fn check_tries(&self) -> Result<(), InvalidOption> {
+        let counts = [
+            ("tries", self.tries),
+            ("tries to extend", self.extend_tries),
+            ("tries to release", self.release_tries),
+        ];
+        match counts.into_iter().find(|(_, count)| *count == 0) {
+            Some((what, _)) => Err(InvalidOption::Tries(what)),
+            None if self.deadline == Some(Duration::ZERO) => Err(InvalidOption::Deadline),
+            None => Ok(()),
+        }
+    }
+
+    fn check_delay(&self) -> Result<(), InvalidOption> {
+        match self.delay {
+            Delay::Between(least, most) if least > most => Err(InvalidOption::RetryDelay { least, most }),
+            Delay::Backoff { first, limit } if first > limit => {
+                Err(InvalidOption::RetryDelay { least: first, most: limit })
+            }
+            Delay::Between(..) | Delay::Backoff { .. } | Delay::Constant(_) | Delay::By(_) => Ok(()),
+        }
+    }
+
+    fn check_value(&self) -> Result<(), InvalidOption> {
+        let label = self.label.as_deref();
+        let texts = [self.exact.as_ref().map(Value::as_str), label];
+        if texts.into_iter().flatten().any(str::is_empty) { Err(InvalidOption::EmptyValue) } else { Ok(()) }
+    }
+}
+
+impl NodeTimeout {
+    fn of(self, ttl: Ttl) -> Result<Duration, InvalidOption> {
+        let part = |factor: f64| ttl.as_duration().mul_f64(factor);
+        let timeout = match self {
+            Self::Default => part(DEFAULT_TIMEOUT_FACTOR).min(LONGEST_DEFAULT_TIMEOUT),
+            Self::Factor(factor) if factor > 0.0 && factor <= 1.0 => part(factor),
+            Self::Factor(factor) => return Err(InvalidOption::TimeoutFactor(factor)),
+            Self::Fixed(timeout) => timeout,
+        };
+        if timeout.is_zero() { Err(InvalidOption::NodeTimeout) } else { Ok(timeout) }
+    }
+}

@@ -1,0 +1,198 @@
+//! [`Redsync`]: the nodes, and where locks come from.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use event_listener::{Event, EventListener};
+
+use crate::{
+    InvalidOption, Mutex, Node, NodeError, Reply, Request, Runtime,
+    background::Tasks,
+    doubt::Doubts,
+    machine::{NodeSet, Quorum},
+    node::Delivery,
+    source::Generator,
+};
+
+/// Locks on one set of nodes.
+///
+/// Cheap to clone; clones share everything. One for each set of nodes is enough for a process.
+#[derive(Clone)]
+pub struct Redsync {
+    world: Arc<World>,
+}
+
+/// What all locks of one [`Redsync`] share.
+pub(crate) struct World {
+    pub(crate) nodes: Vec<Arc<dyn Node>>,
+    pub(crate) quorum: Quorum,
+    pub(crate) may_repeat: NodeSet,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) doubts: Arc<Doubts>,
+    is_closed: AtomicBool,
+    closing: Event,
+}
+
+impl Redsync {
+    /// Starts to put together a set of nodes; `runtime` is what the driver crate brings.
+    pub fn builder(runtime: Arc<dyn Runtime>) -> Builder {
+        Builder { runtime, nodes: Vec::new(), quorum: None }
+    }
+
+    /// A lock called `name`, which is its key in Redis. Nothing is sent yet.
+    pub fn mutex(&self, name: impl Into<Arc<str>>) -> Mutex {
+        Mutex::new(Arc::clone(&self.world), name.into())
+    }
+
+    /// Resolves when nothing goes on in the background any more: clean-up, late replies, releases of
+    /// dropped guards.
+    ///
+    /// That takes at most the longest TTL in use, when a node does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn settled(&self) {
+        self.world.tasks.settled().await;
+    }
+
+    /// Ends every waiting `lock` with [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), refuses new ones,
+    /// and waits like [`Redsync::settled`].
+    ///
+    /// Guards that are held stay held: extend and release them as ever.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the waiting; the rest has happened on the first poll.
+    pub async fn shutdown(&self) {
+        self.world.is_closed.store(true, Ordering::SeqCst);
+        self.world.closing.notify(usize::MAX);
+        self.settled().await;
+    }
+}
+
+impl fmt::Debug for Redsync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels: Vec<_> = self.world.nodes.iter().map(|node| node.label()).collect();
+        f.debug_struct("Redsync")
+            .field("nodes", &labels)
+            .field("quorum", &self.world.quorum.needed())
+            .finish()
+    }
+}
+
+impl World {
+    pub(crate) fn generator(&self) -> Generator {
+        Generator { runtime: Arc::clone(&self.runtime), label: None, value_fn: None }
+    }
+
+    pub(crate) fn all_nodes(&self) -> NodeSet {
+        NodeSet::first(self.nodes.len())
+    }
+
+    /// Notified when no lock is to be taken any more; `None` when that is so already.
+    pub(crate) fn on_closing(&self) -> Option<EventListener> {
+        let closing = self.closing.listen();
+        (!self.is_closed.load(Ordering::SeqCst)).then_some(closing)
+    }
+}
+
+/// Puts together a [`Redsync`].
+pub struct Builder {
+    runtime: Arc<dyn Runtime>,
+    nodes: Vec<Arc<dyn Node>>,
+    quorum: Option<usize>,
+}
+
+impl Builder {
+    /// Adds a node. Nodes are independent of each other: replicas of one another do not count as two.
+    #[must_use]
+    pub fn node(mut self, node: impl Node) -> Self {
+        self.nodes.push(Arc::new(node));
+        self
+    }
+
+    /// Adds several nodes.
+    #[must_use]
+    pub fn nodes<N: Node>(mut self, nodes: impl IntoIterator<Item = N>) -> Self {
+        self.nodes.extend(nodes.into_iter().map(|node| Arc::new(node) as Arc<dyn Node>));
+        self
+    }
+
+    /// How many nodes have to grant a lock. By default the least majority; more make a lock outlive
+    /// the loss of that many more nodes' data.
+    #[must_use]
+    pub fn quorum(mut self, needed: usize) -> Self {
+        self.quorum = Some(needed);
+        self
+    }
+
+    /// Checks and builds. Logs a warning for an even number of nodes, which stands no more failures than the
+    /// next lower odd one.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidOption::NoNodes`], [`InvalidOption::TooManyNodes`] or [`InvalidOption::Quorum`].
+    pub fn build(self) -> Result<Redsync, InvalidOption> {
+        let nodes = self.nodes.len();
+        let majority = match Quorum::majority(nodes) {
+            Some(majority) => majority,
+            None if nodes == 0 => return Err(InvalidOption::NoNodes),
+            None => return Err(InvalidOption::TooManyNodes(nodes)),
+        };
+        let quorum = match self.quorum {
+            Some(needed) => Quorum::new(nodes, needed).ok_or(InvalidOption::Quorum { needed, nodes })?,
+            None => majority,
+        };
+        if nodes.is_multiple_of(2) {
+            tracing::warn!(nodes, "an even number of nodes stands no more failures than one node less");
+        }
+        Ok(Redsync { world: Arc::new(World::new(self.nodes, quorum, self.runtime)) })
+    }
+}
+
+impl World {
+    fn new(nodes: Vec<Arc<dyn Node>>, quorum: Quorum, runtime: Arc<dyn Runtime>) -> Self {
+        let repeats = |(_, node): &(usize, &Arc<dyn Node>)| node.delivery() == Delivery::MayRepeat;
+        let may_repeat = nodes.iter().enumerate().filter(repeats).map(|(index, _)| index).collect();
+        Self {
+            nodes,
+            quorum,
+            may_repeat,
+            runtime,
+            tasks: Arc::default(),
+            doubts: Arc::default(),
+            is_closed: AtomicBool::new(false),
+            closing: Event::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("nodes", &self.nodes.len())
+            .field("quorum", &self.quorum)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Node for Arc<dyn Node> {
+    fn call(&self, request: Request) -> crate::BoxFuture<'static, Result<Reply, NodeError>> {
+        (**self).call(request)
+    }
+
+    fn label(&self) -> std::borrow::Cow<'_, str> {
+        (**self).label()
+    }
+
+    fn delivery(&self) -> Delivery {
+        (**self).delivery()
+    }
+}

@@ -1,0 +1,53 @@
+//! The Lua scripts and their SHA-1 digests.
+
+/// A Lua script that runs on the server.
+///
+/// Compatible with redsync v4 in effect: they read and write the same keys and values, in the same cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Script {
+    text: &'static str,
+    sha1: &'static str,
+}
+
+impl Script {
+    /// Sets the lock, or tells whether this very value stands there already.
+    pub const ACQUIRE: Self =
+        Self { text: include_str!("acquire.lua"), sha1: "81360d67d93bf03d33ef96b044b6053b81ae6d2e" };
+    /// Deletes the lock if it holds the value.
+    pub const RELEASE: Self =
+        Self { text: include_str!("release.lua"), sha1: "0c649611c0e4ff93dbfef7aa96117a23e59fd02e" };
+    /// Lengthens the TTL of the lock if it holds the value.
+    pub const EXTEND: Self =
+        Self { text: include_str!("extend.lua"), sha1: "dce1bb3ec79167b7441ca770d855d04c65bc1663" };
+    /// Like [`Script::EXTEND`], and sets the lock anew where it is missing.
+    pub const REVIVE: Self =
+        Self { text: include_str!("revive.lua"), sha1: "c8efdbec253c1a810034834d747958ff125ac1aa" };
+
+    /// Every script.
+    pub const ALL: [Self; 4] = [Self::ACQUIRE, Self::RELEASE, Self::EXTEND, Self::REVIVE];
+
+    /// The source text, as `EVAL` takes it.
+    pub const fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// The SHA-1 digest of the text in lower-case hexadecimal, as `EVALSHA` takes it.
+    pub const fn sha1(&self) -> &'static str {
+        self.sha1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha1::{Digest, Sha1};
+
+    #[test]
+    fn each_digest_is_that_of_its_text() {
+        for script in Script::ALL {
+            let digest: String =
+                Sha1::digest(script.text()).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(script.sha1(), digest, "the digest beside this text is stale:\n{}", script.text());
+        }
+    }
+}

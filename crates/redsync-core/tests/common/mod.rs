@@ -1,0 +1,99 @@
+//! A quorum in memory on a virtual clock, for the tests of the promises.
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+
+use redsync_core::{Mutex, Redsync, wire::Script};
+use redsync_testkit::{memory::MemoryNode, virtual_time::VirtualRuntime};
+
+pub const NAME: &str = "report:7";
+pub const TTL: Duration = Duration::from_secs(8);
+
+pub struct Quorum {
+    pub runtime: VirtualRuntime,
+    pub nodes: Vec<MemoryNode>,
+    pub redsync: Redsync,
+}
+
+impl Quorum {
+    /// So many nodes, each of which takes 1 ms to answer.
+    pub fn of(count: usize) -> Self {
+        Self::build(count, |node| node)
+    }
+
+    pub fn build(count: usize, adjust: impl Fn(MemoryNode) -> MemoryNode) -> Self {
+        let runtime = VirtualRuntime::new(count as u64);
+        let node = |index: usize| adjust(MemoryNode::new(runtime.shared()).named(format!("memory-{index}")));
+        let nodes: Vec<_> = (0..count).map(node).collect();
+        nodes.iter().for_each(prepare);
+        let redsync = client_of(&runtime, &nodes);
+        Self { runtime, nodes, redsync }
+    }
+
+    /// Another process that uses the same nodes.
+    pub fn other_process(&self) -> Redsync {
+        client_of(&self.runtime, &self.nodes)
+    }
+
+    pub fn mutex(&self) -> Mutex {
+        self.redsync.mutex(NAME)
+    }
+
+    pub fn values(&self) -> Vec<Option<String>> {
+        self.nodes.iter().map(|node| node.get(NAME)).collect()
+    }
+
+    pub fn keys_left(&self) -> usize {
+        self.nodes.iter().map(|node| node.keys().len()).sum()
+    }
+
+    /// Lets everything in the background come to its end.
+    pub fn settle(&self) {
+        self.runtime.block_on(self.redsync.settled());
+    }
+
+    /// Lets the background go on for a while.
+    pub fn run_for(&self, duration: Duration) {
+        self.runtime.run_for(duration);
+    }
+
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+}
+
+/// Loads the scripts, so that no call takes a round trip more than usual, and sets the time to answer.
+fn prepare(node: &MemoryNode) {
+    for script in [Script::ACQUIRE, Script::EXTEND, Script::REVIVE, Script::RELEASE] {
+        node.execute(&["EVAL", script.text(), "1", "warm-up", "v", "1000"]).expect("a script of ours");
+    }
+    assert!(node.keys().is_empty(), "the last script deletes what the first one set");
+    node.delay_replies(ms(1));
+}
+
+fn client_of(runtime: &VirtualRuntime, nodes: &[MemoryNode]) -> Redsync {
+    Redsync::builder(runtime.shared()).nodes(nodes.iter().cloned()).build().expect("a valid quorum")
+}
+
+pub const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Polls `future` so many times and then drops it; returns its output if it was ready before that.
+pub async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut polled = 0;
+    poll_fn(|cx| {
+        if polled == polls {
+            return Poll::Ready(None);
+        }
+        polled += 1;
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}

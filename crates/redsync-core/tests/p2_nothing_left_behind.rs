@@ -1,0 +1,245 @@
+//! P2: what an acquire set in vain is removed, whoever stopped waiting for it and whenever its replies come.
+
+mod common;
+
+use common::{NAME, Quorum, TTL, drop_after, ms};
+use redsync_core::{ErrorKind, Mutex};
+use redsync_testkit::memory::Loss;
+
+/// How a quorum is troubled while an acquire is dropped.
+struct Trouble {
+    name: &'static str,
+    paused: usize,
+    rival_at: usize,
+    reply_loss: Loss,
+}
+
+const TROUBLES: [Trouble; 5] = [
+    Trouble { name: "none", paused: 0, rival_at: 0, reply_loss: Loss::Never },
+    Trouble { name: "a minority is paused", paused: 1, rival_at: 0, reply_loss: Loss::Never },
+    Trouble { name: "a majority is paused", paused: 3, rival_at: 0, reply_loss: Loss::Never },
+    Trouble { name: "a rival holds a majority", paused: 0, rival_at: 3, reply_loss: Loss::Never },
+    Trouble { name: "replies are lost", paused: 0, rival_at: 0, reply_loss: Loss::Broken },
+];
+
+#[test]
+fn a_lock_future_dropped_at_any_await_point_leaves_no_key() {
+    for nodes in [1, 3, 5] {
+        let mut points = 0;
+        for trouble in &TROUBLES {
+            for exact in [false, true] {
+                points += drop_everywhere(nodes, trouble, exact);
+            }
+        }
+        assert!(points >= 20, "{points} await points with {nodes} nodes");
+    }
+}
+
+/// Drops an acquire after one poll, two polls and so on until it comes to its end; returns how many there were.
+fn drop_everywhere(nodes: usize, trouble: &Trouble, exact: bool) -> usize {
+    for polls in 0..500 {
+        let quorum = Quorum::of(nodes);
+        quorum.nodes.iter().for_each(|node| node.extra_polls(3));
+        quorum.nodes.iter().take(trouble.paused).for_each(|node| node.pause());
+        quorum
+            .nodes
+            .iter()
+            .rev()
+            .take(trouble.rival_at)
+            .for_each(|node| node.set(NAME, "a rival's", Some(TTL)));
+        quorum.nodes.iter().for_each(|node| node.lose_replies(trouble.reply_loss));
+        let mutex = quorum.mutex().tries(3);
+        let mutex = if exact { mutex.with_value("ours") } else { mutex };
+        let finished = quorum.block_on(drop_after(polls, mutex.lock()));
+        let ended = finished.is_some();
+        drop(finished);
+        quorum.run_for(ms(100));
+        quorum.nodes.iter().for_each(|node| {
+            node.resume();
+            node.lose_replies(Loss::Never);
+        });
+        let keys_of_lost_replies = exact && trouble.reply_loss != Loss::Never;
+        if keys_of_lost_replies {
+            // A rival could use the same value, so without a proof of the grant only the TTL may remove it.
+            quorum.run_for(TTL + ms(1));
+        } else {
+            quorum.run_for(ms(1500));
+        }
+        let rivals = trouble.rival_at.min(nodes);
+        let left = quorum.values().into_iter().flatten().filter(|value| value != "a rival's").count();
+        let context = format!("{nodes} nodes, {}, exact: {exact}, dropped after {polls} polls", trouble.name);
+        assert_eq!(left, 0, "{context}");
+        if !keys_of_lost_replies {
+            assert_eq!(quorum.keys_left(), rivals, "{context}");
+        }
+        if ended {
+            return polls;
+        }
+    }
+    panic!("no end after 500 polls");
+}
+
+#[test]
+fn a_minority_that_granted_is_cleaned() {
+    let quorum = Quorum::of(5);
+    quorum.nodes.iter().take(3).for_each(|node| node.set(NAME, "a rival's", Some(TTL)));
+    let error = quorum.block_on(quorum.mutex().try_lock()).expect_err("taken at three of five");
+    assert_eq!(error.kind(), ErrorKind::Taken);
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 3, "the rival's");
+}
+
+#[test]
+fn a_grant_that_arrives_after_the_attempt_was_given_up_is_undone() {
+    let quorum = Quorum::of(3);
+    quorum.nodes.iter().take(2).for_each(|node| node.pause());
+    quorum.block_on(quorum.mutex().try_lock()).expect_err("no quorum answers");
+    quorum.run_for(ms(100));
+    quorum.nodes.iter().for_each(|node| node.resume());
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn an_undo_that_overtook_its_set_is_repeated() {
+    for exact in [false, true] {
+        let quorum = Quorum::of(1);
+        quorum.nodes[0].pause();
+        let mutex = if exact { quorum.mutex().with_value("v") } else { quorum.mutex() };
+        quorum.block_on(mutex.try_lock()).expect_err("no answer");
+        quorum.run_for(ms(100));
+        let held = quorum.nodes[0].held();
+        assert_eq!(held.len(), if exact { 1 } else { 2 }, "an unanswered exact value is not undone at once");
+        held.iter().rev().for_each(|request| request.reply());
+        quorum.nodes[0].resume();
+        quorum.settle();
+        assert_eq!(quorum.keys_left(), 0, "exact: {exact}");
+    }
+}
+
+#[test]
+fn an_undo_that_failed_is_sent_again_when_the_node_is_back() {
+    let quorum = Quorum::of(3);
+    quorum.nodes[1].pause();
+    quorum.nodes[2].pause();
+    let mutex = quorum.mutex();
+    quorum.block_on(drop_after(1, mutex.lock()));
+    quorum.nodes.iter().for_each(|node| node.stop());
+    quorum.run_for(TTL / 2);
+    assert_eq!(quorum.keys_left(), 1, "nobody can have removed it");
+    quorum.nodes.iter().for_each(|node| {
+        node.resume();
+        node.start();
+    });
+    quorum.run_for(ms(1100));
+    assert_eq!(quorum.keys_left(), 0, "long before its TTL is over");
+}
+
+#[test]
+fn a_late_grant_of_a_lock_that_was_given_back_is_removed() {
+    for exact in [false, true] {
+        let quorum = Quorum::of(3);
+        quorum.nodes[2].pause();
+        let mutex = if exact { quorum.mutex().with_value("v") } else { quorum.mutex() };
+        let guard = quorum.block_on(mutex.lock()).expect("two of three");
+        quorum.block_on(guard.release()).expect("two of three");
+        quorum.run_for(ms(100));
+        quorum.nodes[2].held().iter().rev().for_each(|request| request.reply());
+        quorum.nodes[2].resume();
+        quorum.settle();
+        assert_eq!(quorum.keys_left(), 0, "exact: {exact}");
+    }
+}
+
+#[test]
+fn a_late_grant_of_a_lock_that_is_held_is_part_of_it() {
+    for exact in [false, true] {
+        let quorum = Quorum::of(3);
+        quorum.nodes[2].pause();
+        let mutex = if exact { quorum.mutex().with_value("v") } else { quorum.mutex() };
+        let guard = quorum.block_on(mutex.lock()).expect("two of three");
+        quorum.nodes[2].resume();
+        quorum.settle();
+        assert_eq!(quorum.keys_left(), 3, "exact: {exact}");
+        quorum.block_on(guard.release()).expect("all three");
+        quorum.settle();
+        assert_eq!(quorum.keys_left(), 0, "exact: {exact}");
+    }
+}
+
+#[test]
+fn a_key_that_is_revived_after_the_lock_was_given_back_is_removed() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().revive_on_extend(true).lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[2].wipe();
+    quorum.nodes[2].pause();
+    quorum.block_on(guard.extend()).expect("two of three");
+    quorum.block_on(guard.release()).expect("two of three");
+    quorum.run_for(ms(100));
+    quorum.nodes[2].held().iter().rev().for_each(|request| request.reply());
+    quorum.nodes[2].resume();
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn a_dropped_guard_releases_in_the_background() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    drop(guard);
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn a_release_that_is_dropped_goes_on() {
+    for polls in 0..3 {
+        let quorum = Quorum::of(3);
+        let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+        quorum.block_on(drop_after(polls, guard.release()));
+        quorum.settle();
+        assert_eq!(quorum.keys_left(), 0, "dropped after {polls} polls");
+    }
+}
+
+#[test]
+fn a_guard_that_is_left_keeps_its_lock_until_the_ttl_is_over() {
+    let quorum = Quorum::of(3);
+    quorum.block_on(quorum.mutex().lock()).expect("free").leave();
+    quorum.run_for(TTL - ms(10));
+    assert_eq!(quorum.keys_left(), 3);
+    quorum.run_for(ms(20));
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn cancelled_and_shut_down_calls_clean_up() {
+    let cancelled: [fn(&Quorum, &Mutex) -> ErrorKind; 2] = [
+        |quorum, mutex| {
+            let signal = sleep(quorum, ms(300));
+            quorum.block_on(mutex.lock_unless(signal)).expect_err("held by a rival").kind()
+        },
+        |quorum, mutex| {
+            let waiting = mutex.lock();
+            let shutdown = async {
+                sleep(quorum, ms(300)).await;
+                quorum.redsync.shutdown().await;
+            };
+            let (result, ()) = quorum.block_on(futures_util::future::join(waiting, shutdown));
+            result.expect_err("shut down").kind()
+        },
+    ];
+    for cancel in cancelled {
+        let quorum = Quorum::of(3);
+        quorum.nodes.iter().take(2).for_each(|node| node.set(NAME, "a rival's", Some(TTL)));
+        assert_eq!(cancel(&quorum, &quorum.mutex()), ErrorKind::Cancelled);
+        quorum.settle();
+        assert_eq!(quorum.keys_left(), 2, "the rival's");
+    }
+}
+
+fn sleep(quorum: &Quorum, duration: std::time::Duration) -> impl Future<Output = ()> {
+    use redsync_core::Runtime;
+    quorum.runtime.sleep_until(quorum.runtime.now().plus(duration))
+}

@@ -1,0 +1,110 @@
+//! P3: nobody else's lock is touched.
+
+mod common;
+
+use common::{NAME, Quorum, TTL, ms};
+use redsync_core::{ErrorKind, Released};
+
+#[test]
+fn a_node_that_answered_taken_is_not_cleaned() {
+    let quorum = Quorum::of(5);
+    quorum.nodes.iter().take(3).for_each(|node| node.set(NAME, "a rival's", Some(TTL)));
+    quorum.block_on(quorum.mutex().tries(4).lock()).expect_err("taken");
+    quorum.settle();
+    for (index, node) in quorum.nodes.iter().enumerate() {
+        let deletes = node.calls().into_iter().filter(|(command, _)| command.starts_with("EVAL")).count();
+        assert_eq!(deletes > 0, index >= 3, "node {index}");
+    }
+}
+
+#[test]
+fn a_failed_extend_deletes_nothing() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().ttl(TTL * 8).lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[0].pause();
+    quorum.nodes[1].pause();
+    let error = quorum.block_on(guard.extend()).expect_err("a majority stalls");
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    quorum.run_for(ms(700));
+    quorum.nodes.iter().for_each(|node| node.resume());
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 3);
+    assert!(guard.is_valid(), "most of the TTL is left");
+    guard.leave();
+}
+
+#[test]
+fn the_loser_of_two_with_the_same_value_does_not_disturb_the_winner() {
+    for unanswered in 0..=3 {
+        let quorum = Quorum::of(3);
+        let winner = quorum.block_on(quorum.mutex().with_value("v").lock()).expect("free");
+        quorum.settle();
+        quorum.nodes.iter().take(unanswered).for_each(|node| node.pause());
+        let loser = quorum.other_process().mutex(NAME).with_value("v").tries(3);
+        let error = quorum.block_on(loser.lock()).expect_err("held under the same value");
+        let expected = if unanswered < 2 { ErrorKind::HeldUnderThisValue } else { ErrorKind::Unreachable };
+        assert_eq!(error.kind(), expected, "{unanswered} nodes do not answer");
+        quorum.nodes.iter().for_each(|node| node.resume());
+        quorum.run_for(ms(1000));
+        assert_eq!(quorum.keys_left(), 3, "{unanswered} nodes did not answer");
+        assert!(winner.is_valid());
+        quorum.block_on(winner.extend()).expect("undisturbed");
+        assert_eq!(quorum.block_on(winner.release()).expect("undisturbed"), Released::Held);
+    }
+}
+
+#[test]
+fn a_release_hits_no_key_that_a_rival_set_to_the_same_value() {
+    let quorum = Quorum::of(3);
+    quorum.nodes[2].set(NAME, "v", Some(TTL));
+    let guard = quorum.block_on(quorum.mutex().with_value("v").lock()).expect("two of three");
+    quorum.settle();
+    assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+    quorum.settle();
+    assert_eq!(quorum.values(), [None, None, Some("v".to_owned())]);
+}
+
+#[test]
+fn an_expired_guard_of_a_fixed_value_sends_nothing() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().with_value("v").lock()).expect("free");
+    quorum.settle();
+    quorum.run_for(TTL);
+    let rival = quorum.block_on(quorum.other_process().mutex(NAME).with_value("v").lock()).expect("expired");
+    assert_eq!(quorum.block_on(guard.release()).expect("nothing to fail"), Released::Expired);
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 3, "the rival's");
+    rival.leave();
+}
+
+#[test]
+fn a_release_of_a_fixed_value_by_value_is_not_repeated_after_a_lost_reply() {
+    let quorum = Quorum::of(1);
+    quorum.nodes[0].set(NAME, "v", Some(TTL));
+    quorum.nodes[0].lose_replies(redsync_testkit::memory::Loss::Broken);
+    let error = quorum.block_on(quorum.mutex().with_value("v").unlock()).expect_err("no reply");
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    quorum.nodes[0].set(NAME, "v", Some(TTL));
+    quorum.nodes[0].lose_replies(redsync_testkit::memory::Loss::Never);
+    quorum.run_for(TTL / 2);
+    assert_eq!(quorum.keys_left(), 1, "the rival's, who may use the same value");
+}
+
+#[test]
+fn a_fixed_value_is_not_used_again_where_its_release_is_unconfirmed() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().with_value("v").lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[0].pause();
+    assert_eq!(quorum.block_on(guard.release()).expect("two of three"), Released::Held);
+    let again = quorum.block_on(quorum.mutex().with_value("v").lock()).expect("two of three");
+    quorum.nodes[0].resume();
+    quorum.run_for(ms(100));
+    assert_eq!(quorum.values(), [None, Some("v".to_owned()), Some("v".to_owned())], "the first sat out");
+    quorum.block_on(again.release()).expect("reachable");
+    let third = quorum.block_on(quorum.mutex().with_value("v").lock()).expect("free");
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 3, "the first is back in");
+    third.leave();
+}

@@ -1,0 +1,102 @@
+//! P5: every call returns by its deadline, and one hung node costs nothing while a quorum answers.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{NAME, Quorum, TTL, ms};
+use redsync_core::{ErrorKind, Released, Runtime};
+
+#[test]
+fn hung_nodes_cost_nothing_while_a_quorum_answers() {
+    for hung in 0..=2 {
+        let quorum = Quorum::of(5);
+        quorum.nodes.iter().take(hung).for_each(|node| node.pause());
+        let start = quorum.runtime.now();
+        let guard = quorum.block_on(quorum.mutex().lock()).expect("a quorum answers");
+        quorum.block_on(guard.extend()).expect("a quorum answers");
+        assert_eq!(quorum.block_on(guard.release()).expect("a quorum answers"), Released::Held);
+        assert_eq!(quorum.runtime.now().since(start), ms(3), "three round trips, with {hung} hung");
+    }
+}
+
+#[test]
+fn without_a_quorum_calls_end_by_tries_or_deadline() {
+    const TIMEOUT: Duration = Duration::from_millis(400);
+    let cases: [(u32, Option<Duration>, Duration, bool); 4] = [
+        (1, None, TIMEOUT, false),
+        (3, None, ms(3 * 400 + 2 * 10), false),
+        (u32::MAX, Some(ms(1000)), ms(1000), true),
+        (3, Some(ms(100)), ms(100), true),
+    ];
+    for (tries, deadline, expected, by_deadline) in cases {
+        let quorum = Quorum::of(5);
+        let mutex = quorum.mutex().tries(tries).retry_delay(ms(10)).extend_tries(tries).release_tries(tries);
+        let mutex = match deadline {
+            Some(deadline) => mutex.deadline(deadline),
+            None => mutex,
+        };
+        let guard = quorum.block_on(mutex.clone().ttl(TTL).lock()).expect("free");
+        quorum.settle();
+        quorum.nodes.iter().take(3).for_each(|node| node.pause());
+        let start = quorum.runtime.now();
+        let error = quorum.block_on(guard.extend()).expect_err("hung");
+        assert_eq!(quorum.runtime.now().since(start), expected, "extend, {tries} tries");
+        assert_eq!((error.kind(), error.deadline_exceeded()), (ErrorKind::Unreachable, by_deadline));
+        let start = quorum.runtime.now();
+        let error = quorum.block_on(guard.release()).expect_err("hung");
+        assert_eq!(error.error().deadline_exceeded(), by_deadline);
+        assert_eq!(quorum.runtime.now().since(start), expected, "release, {tries} tries");
+        error.into_guard().leave();
+        let start = quorum.runtime.now();
+        let error = quorum.block_on(
+            quorum
+                .redsync
+                .mutex("other")
+                .tries(tries)
+                .retry_delay(ms(10))
+                .deadline(deadline.unwrap_or(TTL))
+                .lock(),
+        );
+        let error = error.expect_err("hung");
+        assert_eq!((error.kind(), error.deadline_exceeded()), (ErrorKind::Unreachable, by_deadline));
+        assert_eq!(quorum.runtime.now().since(start), expected, "lock, {tries} tries");
+    }
+}
+
+#[test]
+fn a_deadline_rules_while_the_lock_is_taken() {
+    let quorum = Quorum::of(3);
+    quorum.nodes.iter().for_each(|node| node.set(NAME, "a rival's", Some(TTL)));
+    let start = quorum.runtime.now();
+    let error = quorum.block_on(quorum.mutex().deadline(ms(1000)).lock()).expect_err("taken");
+    assert!(quorum.runtime.now().since(start) <= ms(1000));
+    assert_eq!((error.kind(), error.deadline_exceeded()), (ErrorKind::Taken, true));
+}
+
+#[test]
+fn waiting_for_all_waits_for_the_slowest_but_not_for_ever() {
+    let quorum = Quorum::of(3);
+    quorum.nodes[2].delay_replies(ms(50));
+    let start = quorum.runtime.now();
+    let guard = quorum.block_on(quorum.mutex().wait_for_all(true).lock()).expect("free");
+    assert_eq!(quorum.runtime.now().since(start), ms(50));
+    quorum.block_on(guard.release()).expect("reachable");
+    quorum.settle();
+    quorum.nodes[2].pause();
+    let start = quorum.runtime.now();
+    let guard = quorum.block_on(quorum.mutex().wait_for_all(true).lock()).expect("two of three");
+    assert_eq!(quorum.runtime.now().since(start), ms(400), "the node time-out");
+    guard.leave();
+}
+
+#[test]
+fn what_goes_on_in_the_background_ends_with_the_ttl() {
+    let quorum = Quorum::of(3);
+    quorum.nodes.iter().for_each(|node| node.pause());
+    quorum.block_on(quorum.mutex().try_lock()).expect_err("hung");
+    let start = quorum.runtime.now();
+    quorum.settle();
+    assert_eq!(quorum.runtime.now().since(start), TTL);
+    assert_eq!(quorum.runtime.tasks_alive(), 0);
+}

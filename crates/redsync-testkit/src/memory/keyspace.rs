@@ -1,0 +1,76 @@
+//! The keys of one server with their values and expiries, and the scripts that it knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A point on the server's clock, in milliseconds, as Redis counts.
+pub(super) type Millis = i64;
+
+/// What a server remembers.
+#[derive(Clone, Default)]
+pub(super) struct Keyspace {
+    entries: BTreeMap<Vec<u8>, Entry>,
+    /// By digest. A restart forgets them, whatever comes back of the keys.
+    scripts: BTreeSet<&'static str>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    value: Vec<u8>,
+    expires: Option<Millis>,
+}
+
+impl Entry {
+    /// At the very millisecond of its expiry a key is still there, as in `keyIsExpired` of Redis' `src/db.c`.
+    fn is_alive(&self, now: Millis) -> bool {
+        self.expires.is_none_or(|expires| now <= expires)
+    }
+}
+
+impl Keyspace {
+    pub(super) fn get(&self, key: &[u8], now: Millis) -> Option<&[u8]> {
+        Some(self.entry(key, now)?.value.as_slice())
+    }
+
+    pub(super) fn set(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) {
+        self.entries.insert(key.to_vec(), Entry { value: value.to_vec(), expires });
+    }
+
+    /// Whether there was such a key.
+    pub(super) fn remove(&mut self, key: &[u8], now: Millis) -> bool {
+        self.entries.remove(key).is_some_and(|entry| entry.is_alive(now))
+    }
+
+    /// When the key expires: `None` without such a key, `Some(None)` when it never does.
+    pub(super) fn expires(&self, key: &[u8], now: Millis) -> Option<Option<Millis>> {
+        Some(self.entry(key, now)?.expires)
+    }
+
+    /// Whether there was such a key. An expiry that is not ahead of now deletes it.
+    pub(super) fn expire_at(&mut self, key: &[u8], expires: Millis, now: Millis) -> bool {
+        if expires <= now {
+            return self.remove(key, now);
+        }
+        let entry = self.entries.get_mut(key).filter(|entry| entry.is_alive(now));
+        entry.map(|entry| entry.expires = Some(expires)).is_some()
+    }
+
+    pub(super) fn keys(&self, now: Millis) -> impl Iterator<Item = &[u8]> {
+        self.entries.iter().filter(move |(_, entry)| entry.is_alive(now)).map(|(key, _)| key.as_slice())
+    }
+
+    pub(super) fn load_script(&mut self, digest: &'static str) {
+        self.scripts.insert(digest);
+    }
+
+    pub(super) fn knows_script(&self, digest: &str) -> bool {
+        self.scripts.contains(digest)
+    }
+
+    pub(super) fn forget_scripts(&mut self) {
+        self.scripts.clear();
+    }
+
+    fn entry(&self, key: &[u8], now: Millis) -> Option<&Entry> {
+        self.entries.get(key).filter(|entry| entry.is_alive(now))
+    }
+}

@@ -1,0 +1,105 @@
+//! The effect of each of redsync's Lua scripts, line by line as in the Lua file.
+
+use redsync_core::{Reply, wire::Script};
+
+use super::{
+    error::ErrorReply,
+    execute::{Executed, expiry_of_set, pexpire, pttl},
+    keyspace::{Keyspace, Millis},
+};
+
+/// What a script sees: `KEYS[1]`, `ARGV[1]`, `ARGV[2]` and the time, which stands still while it runs.
+struct Scope<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+    ttl: Option<&'a [u8]>,
+    now: Millis,
+}
+
+type Native = fn(&mut Keyspace, &Scope<'_>) -> Executed;
+
+const NATIVE: [(Script, Native); 4] = [
+    (Script::ACQUIRE, acquire),
+    (Script::RELEASE, release),
+    (Script::EXTEND, extend),
+    (Script::REVIVE, revive),
+];
+
+/// Runs `script`, where the first `keys` of `args` are its keys.
+pub(super) fn run(
+    script: Script,
+    keyspace: &mut Keyspace,
+    keys: usize,
+    args: &[&[u8]],
+    now: Millis,
+) -> Executed {
+    let native = NATIVE.into_iter().find(|(known, _)| *known == script).map(|(_, native)| native);
+    let (Some(native), Some(([key, ..], [value, rest @ ..]))) = (native, args.split_at_checked(keys)) else {
+        return Err(bad_arguments());
+    };
+    native(keyspace, &Scope { key, value, ttl: rest.first().copied(), now })
+}
+
+fn acquire(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
+    let expires = expiry_of_set(scope.ttl()?, scope.now)?;
+    let answer = match keyspace.get(scope.key, scope.now) {
+        None => {
+            keyspace.set(scope.key, scope.value, Some(expires));
+            1
+        }
+        Some(held) if held == scope.value => 2,
+        Some(_) => 0,
+    };
+    Ok(Reply::Integer(answer))
+}
+
+fn release(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
+    Ok(Reply::Integer(match keyspace.get(scope.key, scope.now) {
+        None => -1,
+        Some(held) if held != scope.value => 0,
+        Some(_) => i64::from(keyspace.remove(scope.key, scope.now)),
+    }))
+}
+
+fn extend(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
+    match keyspace.get(scope.key, scope.now) {
+        None => Ok(Reply::Integer(-1)),
+        Some(held) if held != scope.value => Ok(Reply::Integer(0)),
+        Some(_) => lengthen(keyspace, scope),
+    }
+}
+
+fn revive(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
+    if keyspace.get(scope.key, scope.now).is_some() {
+        return extend(keyspace, scope);
+    }
+    let expires = expiry_of_set(scope.ttl()?, scope.now)?;
+    keyspace.set(scope.key, scope.value, Some(expires));
+    Ok(Reply::Integer(2))
+}
+
+/// The end that `extend.lua` and `revive.lua` share.
+fn lengthen(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
+    let ttl = scope.ttl()?;
+    if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {
+        pexpire(keyspace, scope.key, ttl, scope.now)?;
+    }
+    Ok(Reply::Integer(1))
+}
+
+/// Lua's `tonumber`, which makes a double and minds no spaces.
+fn to_number(text: &[u8]) -> Result<f64, ErrorReply> {
+    let number = str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok());
+    number.ok_or_else(|| ErrorReply::err("user_script: attempt to compare number with nil"))
+}
+
+impl<'a> Scope<'a> {
+    fn ttl(&self) -> Result<&'a [u8], ErrorReply> {
+        self.ttl.ok_or_else(bad_arguments)
+    }
+}
+
+/// Lua names the line as well; redsync never sends what leads here.
+fn bad_arguments() -> ErrorReply {
+    ErrorReply::err("Lua redis lib command arguments must be strings or integers")
+}

@@ -1,0 +1,131 @@
+//! The tasks, and which of them can go on.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Wake, Waker},
+};
+
+use redsync_core::BoxFuture;
+
+use super::lock;
+
+/// Holds the spawned tasks and polls them one at a time.
+#[derive(Default)]
+pub(super) struct Executor {
+    ready: Arc<ReadyQueue>,
+    /// Without the one that is being polled.
+    tasks: Mutex<BTreeMap<u64, BoxFuture<'static, ()>>>,
+    handles_so_far: AtomicU64,
+    running: AtomicBool,
+}
+
+impl Executor {
+    pub(super) fn spawn(&self, task: BoxFuture<'static, ()>) {
+        let mut tasks = lock(&self.tasks);
+        tasks.insert(self.ready_handle().id, task);
+    }
+
+    /// A handle of its own for something to poll, which is queued for its first poll.
+    pub(super) fn ready_handle(&self) -> Arc<Handle> {
+        let id = self.handles_so_far.fetch_add(1, Ordering::Relaxed);
+        let handle = Arc::new(Handle { id, queued: AtomicBool::new(false), queue: Arc::clone(&self.ready) });
+        handle.wake_by_ref();
+        handle
+    }
+
+    pub(super) fn next_ready(&self) -> Option<Arc<Handle>> {
+        let handle = self.ready.take()?;
+        handle.queued.store(false, Ordering::Release);
+        Some(handle)
+    }
+
+    /// Polls the task, if it has not ended meanwhile.
+    pub(super) fn poll(&self, handle: &Arc<Handle>) {
+        let Some(mut task) = self.take(handle.id) else { return };
+        let waker = Waker::from(Arc::clone(handle));
+        if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            lock(&self.tasks).insert(handle.id, task);
+        }
+    }
+
+    pub(super) fn tasks_alive(&self) -> usize {
+        lock(&self.tasks).len()
+    }
+
+    /// Drops all tasks, and those that the dropped ones spawn on their way out.
+    pub(super) fn drop_tasks(&self) {
+        loop {
+            let tasks = std::mem::take(&mut *lock(&self.tasks));
+            if tasks.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Marks the executor as running until the returned value is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When it is running already.
+    pub(super) fn enter(&self) -> Running<'_> {
+        let running = self.running.swap(true, Ordering::Acquire);
+        assert!(!running, "this runtime is running already: inside of a task, await instead");
+        Running(self)
+    }
+
+    fn take(&self, id: u64) -> Option<BoxFuture<'static, ()>> {
+        lock(&self.tasks).remove(&id)
+    }
+}
+
+/// Ends the mark that [`Executor::enter`] set.
+pub(super) struct Running<'a>(&'a Executor);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::Release);
+    }
+}
+
+/// What can be polled next, in the order in which it was woken. Another order would go here.
+#[derive(Default)]
+struct ReadyQueue(Mutex<VecDeque<Arc<Handle>>>);
+
+impl ReadyQueue {
+    fn put(&self, handle: Arc<Handle>) {
+        lock(&self.0).push_back(handle);
+    }
+
+    fn take(&self) -> Option<Arc<Handle>> {
+        lock(&self.0).pop_front()
+    }
+}
+
+/// Stands for one task or main future in the queue, at most once at a time.
+pub(super) struct Handle {
+    id: u64,
+    queued: AtomicBool,
+    queue: Arc<ReadyQueue>,
+}
+
+impl Handle {
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Wake for Handle {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.queue.put(Arc::clone(self));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Everything that CI checks besides the tests.
+
+use crate::command::{cargo, run};
+use crate::{setup, tidy};
+
+/// Checks format, clippy, docs and the tidy rules; stops at the first that fails.
+pub(crate) fn run_all() -> Result<(), String> {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    setup::ensure_openssl()?;
+    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
+    run(cargo(&["doc", "--workspace", "--all-features", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    tidy::run()
+}

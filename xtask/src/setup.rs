@@ -1,0 +1,50 @@
+//! Makes sure that the builds and the tests find what they need outside of Cargo.
+
+use std::env;
+use std::ffi::OsStr;
+use std::process::Command;
+
+use crate::apt;
+use crate::command::succeeds;
+
+const SERVERS: [&str; 2] = ["redis-server", "valkey-server"];
+const NO_SERVER: &str = "no redis-server or valkey-server found: install Redis or Valkey \
+    (Debian: apt-get install redis-server), or name the program in REDSYNC_SERVER";
+const NO_OPENSSL: &str = "the native-tls features need OpenSSL's headers and pkg-config: install them \
+    (Debian: apt-get install libssl-dev pkg-config), or name their place in OPENSSL_DIR";
+
+/// Finds a server program as the tests will, or installs Debian's package.
+pub(crate) fn ensure_server() -> Result<(), String> {
+    if let Some(path) = env::var_os("REDSYNC_SERVER").filter(|path| !path.is_empty()) {
+        return ensure_named(&path);
+    }
+    ensure(|| SERVERS.iter().any(starts), &["redis-server"], NO_SERVER)
+}
+
+/// Finds what builds with all features link to on Linux, or installs Debian's packages.
+pub(crate) fn ensure_openssl() -> Result<(), String> {
+    if !cfg!(target_os = "linux") || env::var_os("OPENSSL_DIR").is_some() {
+        return Ok(());
+    }
+    let known = || succeeds(Command::new("pkg-config").args(["--exists", "openssl"]));
+    ensure(known, &["libssl-dev", "pkg-config"], NO_OPENSSL)
+}
+
+fn ensure_named(path: &OsStr) -> Result<(), String> {
+    if starts(path) {
+        return Ok(());
+    }
+    Err(format!("REDSYNC_SERVER names {}, which cannot be started", path.display()))
+}
+
+fn ensure(is_there: impl Fn() -> bool, packages: &[&str], missing: &str) -> Result<(), String> {
+    if is_there() {
+        return Ok(());
+    }
+    apt::install(packages).map_err(|why| format!("{missing} ({why})"))?;
+    if is_there() { Ok(()) } else { Err(missing.to_owned()) }
+}
+
+fn starts(program: impl AsRef<OsStr>) -> bool {
+    succeeds(Command::new(program).arg("--version"))
+}
