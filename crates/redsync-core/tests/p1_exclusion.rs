@@ -1,4 +1,10 @@
 //! P1: while a guard says that it is valid, nobody else holds a valid guard of the same name.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests state what they expect"
+)]
 
 mod common;
 

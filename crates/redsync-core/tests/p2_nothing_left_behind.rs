@@ -1,4 +1,10 @@
 //! P2: what an acquire set in vain is removed, whoever stopped waiting for it and whenever its replies come.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests state what they expect"
+)]
 
 mod common;
 

@@ -1,4 +1,10 @@
 //! P3: nobody else's lock is touched.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests state what they expect"
+)]
 
 mod common;
 

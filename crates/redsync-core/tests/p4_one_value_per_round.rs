@@ -1,4 +1,10 @@
 //! P4: generated values are fresh for every round, fixed ones are exactly what was asked for.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests state what they expect"
+)]
 
 mod common;
 

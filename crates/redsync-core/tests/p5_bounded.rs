@@ -1,4 +1,10 @@
 //! P5: every call returns by its deadline, and one hung node costs nothing while a quorum answers.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests state what they expect"
+)]
 
 mod common;
 

@@ -31,16 +31,23 @@ impl Attempt {
             return true;
         }
         let outcome = self.as_ours(outcome);
-        let granted = matches!(outcome, Outcome::Granted);
-        let doubtful = matches!(outcome, Outcome::Unknown(_));
-        if !self.round.answer(id, outcome) {
+        if !self.round.answer(id, outcome.clone()) {
             return false;
         }
-        // A late answer: a delete that was sent before it may have come too early.
-        if self.abandoned && (granted || (doubtful && !self.exact)) {
-            self.undo.want(id.node());
+        if self.abandoned {
+            self.undo_late(id.node(), &outcome);
         }
         true
+    }
+
+    /// A delete that was sent before this late answer may have come too early, or was in vain.
+    fn undo_late(&mut self, node: usize, outcome: &Outcome) {
+        match outcome {
+            Outcome::Granted => self.undo.want(node),
+            Outcome::Unknown(_) if !self.exact => self.undo.want(node),
+            Outcome::Unknown(_) => {}
+            Outcome::Refused(_) | Outcome::Failed(_) => self.undo.spare(node),
+        }
     }
 
     /// Gives up what this attempt set.

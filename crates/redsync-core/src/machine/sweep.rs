@@ -54,6 +54,13 @@ struct Cell {
     last: Answer,
     /// Whether any reply was lost: a key that is missing afterwards may have been deleted by that request.
     lost_reply: bool,
+    /// Whether it has turned out that there is nothing to delete.
+    needless: bool,
+}
+
+impl Cell {
+    const CLEAN: Self =
+        Self { stage: Stage::Rest, last: Answer::NotAsked, lost_reply: false, needless: false };
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +88,7 @@ pub(super) enum Found {
 
 impl Sweep {
     pub(super) fn new(value: Value, nodes: usize, resend: Resend) -> Self {
-        let clean = Cell { stage: Stage::Rest, last: Answer::NotAsked, lost_reply: false };
-        Self { value, resend, cells: vec![clean; nodes] }
+        Self { value, resend, cells: vec![Cell::CLEAN; nodes] }
     }
 
     pub(super) fn set_resend(&mut self, resend: Resend) {
@@ -95,6 +101,17 @@ impl Sweep {
             match &mut cell.stage {
                 Stage::Sent { again, .. } => *again = true,
                 Stage::Rest | Stage::Wanted => cell.stage = Stage::Wanted,
+            }
+        }
+    }
+
+    /// There is nothing to delete at `node`: what is on its way there is not repeated.
+    pub(super) fn spare(&mut self, node: usize) {
+        if let Some(cell) = self.cells.get_mut(node) {
+            cell.needless = true;
+            match &mut cell.stage {
+                Stage::Sent { again, .. } => *again = false,
+                Stage::Rest | Stage::Wanted => cell.stage = Stage::Rest,
             }
         }
     }
@@ -135,6 +152,7 @@ impl Sweep {
     /// The nodes where a delete failed and may be sent again.
     pub(super) fn retriable(&self) -> NodeSet {
         self.nodes_with(|cell| match (&cell.stage, &cell.last) {
+            _ if cell.needless => false,
             (Stage::Rest, Answer::Failed(_)) => true,
             (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,
             (Stage::Rest | Stage::Wanted | Stage::Sent { .. }, _) => false,
@@ -150,6 +168,7 @@ impl Sweep {
     pub(super) fn unconfirmed(&self) -> NodeSet {
         self.nodes_with(|cell| match (&cell.stage, &cell.last) {
             (Stage::Wanted | Stage::Sent { .. }, _) => true,
+            (Stage::Rest, _) if cell.needless => false,
             (Stage::Rest, Answer::Failed(_) | Answer::Unknown(_) | Answer::Open) => true,
             (Stage::Rest, Answer::NotAsked | Answer::Granted | Answer::Refused(_)) => false,
         })
@@ -163,7 +182,7 @@ impl Sweep {
     /// Forgets what is on its way and sends nothing again.
     pub(super) fn stop(&mut self) {
         for cell in &mut self.cells {
-            *cell = Cell { stage: Stage::Rest, last: Answer::NotAsked, lost_reply: false };
+            *cell = Cell::CLEAN;
         }
     }
 
