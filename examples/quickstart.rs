@@ -48,10 +48,17 @@ async fn nodes(urls: Vec<String>) -> Result<Redsync, Box<dyn Error + Send + Sync
 }
 
 /// Takes the lock with a value of its own choice, queues both, and is done.
-async fn handle_request(redsync: &Redsync, queue: &mpsc::Sender<Job>) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn handle_request(
+    redsync: &Redsync,
+    queue: &mpsc::Sender<Job>,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let lock_value = format!("job-1138-of-process-{}", std::process::id());
-    let guard = redsync.mutex("report:7").ttl(Duration::from_secs(10)).with_value(&*lock_value).lock().await?;
-    println!("handler: took the lock on report:7 and queued the job; it is held for {:.1?}", guard.valid_for());
+    let guard =
+        redsync.mutex("report:7").ttl(Duration::from_secs(10)).with_value(&*lock_value).lock().await?;
+    println!(
+        "handler: took the lock on report:7 and queued the job; it is held for {:.1?}",
+        guard.valid_for()
+    );
     queue.send(Job { report: 7, lock_value }).await?;
     // From here on the lock is the worker's; should the worker die, it ends with its TTL.
     guard.leave();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Node,
+    Delivery, Node, NodeErrorKind,
     wire::{Command, Outcome},
 };
 
@@ -13,5 +13,17 @@ pub(crate) async fn exchange(node: Arc<dyn Node>, command: Command, name: Arc<st
         Err(error) if error.code() == Some("NOSCRIPT") => node.call(command.request_with_text(&name)).await,
         result => result,
     };
-    Outcome::from(result.and_then(|reply| command.outcome(&reply)))
+    let outcome = Outcome::from(result.and_then(|reply| command.outcome(&reply)));
+    as_certain_as(node.delivery(), outcome)
+}
+
+/// Where a client sends a request again by itself, a rejection speaks of the last copy only: an earlier one may
+/// have been executed.
+fn as_certain_as(delivery: Delivery, outcome: Outcome) -> Outcome {
+    match (delivery, outcome) {
+        (Delivery::MayRepeat, Outcome::Failed(error)) if error.kind() == NodeErrorKind::Rejected => {
+            Outcome::Unknown(error)
+        }
+        (Delivery::MayRepeat | Delivery::AtMostOnce, outcome) => outcome,
+    }
 }

@@ -21,7 +21,7 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Runs `task` in the background until it ends.
     ///
-    /// It is called from destructors, so it must neither block nor panic, whatever thread it is called on.
+    /// It is called from destructors, so it must neither block, nor panic, nor poll the task itself, whatever thread it is called on.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 
     /// The wall clock, for figures that people read. Nothing is decided by it.

@@ -76,7 +76,9 @@ fn failed_and_unknown_are_different_things() {
         .map(|node| match node.answer() {
             Answer::Failed(error) | Answer::Unknown(error) => Some(error.kind()),
             Answer::Refused(Refusal::Taken) => None,
-            answer @ (Answer::NotAsked | Answer::Open | Answer::Granted | Answer::Refused(_)) => panic!("{answer}"),
+            answer @ (Answer::NotAsked | Answer::Open | Answer::Granted | Answer::Refused(_)) => {
+                panic!("{answer}")
+            }
         })
         .collect();
     assert_eq!(kinds, [Some(NodeErrorKind::NotSent), Some(NodeErrorKind::Unknown), None]);

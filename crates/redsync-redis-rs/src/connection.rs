@@ -1,0 +1,77 @@
+//! [`Transport`]: the ways a command takes to a server, and those over the application's own connections.
+
+use std::{error::Error as StdError, ops::DerefMut, sync::Arc};
+
+use redis::{
+    Cmd, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+};
+use redsync_core::{Delivery, NodeError};
+
+use crate::convert::node_error;
+
+/// A way to carry commands to one node.
+pub(crate) trait Transport: Clone + Send + Sync + 'static {
+    /// How often a command can be executed.
+    const DELIVERY: Delivery = Delivery::AtMostOnce;
+
+    /// Carries `command` and resolves to its reply.
+    fn send(self, command: Cmd) -> impl Future<Output = Result<Value, NodeError>> + Send;
+}
+
+/// An asynchronous connection of the `redis` crate, or of another crate that wraps one.
+///
+/// Its own response time-out applies to lock commands too (500 ms by default): a command that is still
+/// queued then is not sent, which is reported as "unknown". Where the application allows it, switch it off
+/// by `set_response_timeout(None)` in its configuration, since the locks bring deadlines of their own.
+pub trait Connection: ConnectionLike + Send + 'static {
+    /// Whether this connection sends a command again by itself, say after a redirection.
+    const DELIVERY: Delivery = Delivery::AtMostOnce;
+}
+
+impl Connection for MultiplexedConnection {}
+
+/// It reports a failed reconnection with the same error as a lost reply, so that both are "unknown".
+#[cfg(feature = "connection-manager")]
+impl Connection for redis::aio::ConnectionManager {}
+
+#[cfg(feature = "cluster")]
+impl Connection for redis::cluster_async::ClusterConnection {
+    const DELIVERY: Delivery = Delivery::MayRepeat;
+}
+
+/// Carries commands over clones of one connection.
+#[derive(Clone)]
+pub(crate) struct Direct<C>(pub(crate) C);
+
+impl<C: Connection + Clone + Sync> Transport for Direct<C> {
+    const DELIVERY: Delivery = C::DELIVERY;
+
+    async fn send(mut self, command: Cmd) -> Result<Value, NodeError> {
+        self.0.req_packed_command(&command).await.map_err(node_error)
+    }
+}
+
+/// Carries each command over a connection that it gets from a pool.
+pub(crate) struct Pool<F>(pub(crate) Arc<F>);
+
+impl<F> Clone for Pool<F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<F, G, C, E> Transport for Pool<F>
+where
+    F: Fn() -> G + Send + Sync + 'static,
+    G: Future<Output = Result<C, E>> + Send,
+    C: DerefMut<Target: Connection + Sized> + Send,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    const DELIVERY: Delivery = C::Target::DELIVERY;
+
+    async fn send(self, command: Cmd) -> Result<Value, NodeError> {
+        let mut connection = (self.0)().await.map_err(NodeError::not_sent)?;
+        connection.req_packed_command(&command).await.map_err(node_error)
+    }
+}

@@ -1,0 +1,70 @@
+//! [`TokioRuntime`].
+
+use std::time::SystemTime;
+
+use redsync_core::{BoxFuture, Moment, Runtime};
+use tokio::runtime::Handle;
+
+use crate::{NoRuntime, clock};
+
+/// Runs background work on a Tokio runtime, whose time driver must be enabled.
+#[derive(Clone, Debug)]
+pub struct TokioRuntime {
+    captured: Handle,
+}
+
+impl TokioRuntime {
+    /// Captures the Tokio runtime that the calling thread is in.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRuntime`] outside of a Tokio runtime.
+    pub fn current() -> Result<Self, NoRuntime> {
+        Handle::try_current().map(Self::from).map_err(|_| NoRuntime)
+    }
+
+    /// The runtime that the calling thread is in, else the captured one.
+    ///
+    /// The captured one may have been shut down since, as in a program with a runtime per test.
+    fn handle(&self) -> Handle {
+        Handle::try_current().unwrap_or_else(|_| self.captured.clone())
+    }
+}
+
+impl From<Handle> for TokioRuntime {
+    fn from(captured: Handle) -> Self {
+        Self { captured }
+    }
+}
+
+impl Runtime for TokioRuntime {
+    fn now(&self) -> Moment {
+        clock::now()
+    }
+
+    /// Resolves when the time that remains until `at` has passed on Tokio's own clock, which stands still
+    /// while the machine is suspended.
+    fn sleep_until(&self, at: Moment) -> BoxFuture<'static, ()> {
+        let remaining = at.since(clock::now());
+        if remaining.is_zero() {
+            return Box::pin(std::future::ready(()));
+        }
+        let handle = self.handle();
+        // A timer finds its runtime where it is made, which may be a thread outside of any.
+        let _entered = handle.enter();
+        Box::pin(tokio::time::sleep(remaining))
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        // Its handle is dropped, which detaches the task. A runtime that was shut down drops the task.
+        drop(self.handle().spawn(task));
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn random(&self) -> u64 {
+        rand::random()
+    }
+}
