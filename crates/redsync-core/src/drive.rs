@@ -22,17 +22,21 @@ use crate::{
 
 /// A machine with its unanswered requests.
 ///
-/// It outlives its caller: when it is dropped, whatever is left to do goes on in the background, and no request that was sent is dropped.
+/// It outlives its caller: when it is dropped, whatever is left to do goes on in the background, and no request
+/// that was sent is dropped.
 pub(crate) struct Drive<M: Machine + Send + Unpin + 'static> {
     engine: Option<Engine<M>>,
-    is_waited_for: bool,
 }
 
 impl<M: Machine + Send + Unpin + 'static> Drive<M> {
-    pub(crate) fn new(world: Arc<World>, name: Arc<str>, machine: M, ticket: Option<Ticket>) -> Self {
+    pub(crate) fn new(world: Arc<World>, name: Arc<str>, machine: M, mut ticket: Option<Ticket>) -> Self {
+        if let Some(ticket) = &mut ticket {
+            ticket.set(machine.in_doubt());
+        }
         let calls = FuturesUnordered::new();
-        let engine = Engine { world, name, machine, ticket, calls, timer: None, held: None };
-        Self { engine: Some(engine), is_waited_for: true }
+        let (timer, following, is_waited_for) = (None, None, true);
+        let engine = Engine { world, name, machine, ticket, calls, timer, following, is_waited_for };
+        Self { engine: Some(engine) }
     }
 
     /// The machine's result. To be awaited to its end once, and then not again.
@@ -40,7 +44,7 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
         poll_fn(|cx| match &mut self.engine {
             Some(engine) => match engine.poll_step(cx) {
                 Poll::Ready(Step::Done(result)) => {
-                    self.is_waited_for = false;
+                    engine.is_waited_for = false;
                     Poll::Ready(result)
                 }
                 // A machine that is idle has been done before, and that has been returned.
@@ -63,7 +67,7 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
     #[must_use]
     pub(crate) fn following(mut self, held: Arc<Held>) -> Self {
         if let Some(engine) = &mut self.engine {
-            engine.held = Some(Following { given_back: held.on_give_back(), held, told: false });
+            engine.following = Some(Following { given_back: held.on_give_back(), held, told: false });
         }
         self
     }
@@ -71,10 +75,10 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
 
 impl<M: Machine + Send + Unpin + 'static> Drop for Drive<M> {
     fn drop(&mut self) {
-        if self.is_waited_for {
-            self.cancel();
-        }
-        if let Some(engine) = self.engine.take() {
+        if let Some(mut engine) = self.engine.take() {
+            if std::mem::replace(&mut engine.is_waited_for, false) {
+                engine.tell(Event::Cancel);
+            }
             engine.detach();
         }
     }
@@ -87,7 +91,8 @@ struct Engine<M> {
     ticket: Option<Ticket>,
     calls: FuturesUnordered<BoxFuture<'static, (RequestId, Outcome)>>,
     timer: Option<(Moment, BoxFuture<'static, ()>)>,
-    held: Option<Following>,
+    following: Option<Following>,
+    is_waited_for: bool,
 }
 
 /// The held lock that a settling machine keeps in step with.
@@ -145,7 +150,7 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if let Some(following) = &mut self.held
+        if let Some(following) = &mut self.following
             && !following.told
             && Pin::new(&mut following.given_back).poll(cx).is_ready()
         {
@@ -166,8 +171,14 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
 
     fn tell(&mut self, event: Event) {
         let now = self.world.runtime.now();
-        match &mut self.held {
-            Some(following) => following.tell(&mut self.machine, event, now),
+        match &mut self.following {
+            Some(following) if !self.is_waited_for => following.tell(&mut self.machine, event, now),
+            Some(following) => {
+                // A lock cannot be given back during a call on it, and the machine may call a function of the
+                // user's, which is free to ask the guard for its validity.
+                self.machine.handle(event, now);
+                following.report(&self.machine);
+            }
             None => self.machine.handle(event, now),
         }
         if let Some(ticket) = &mut self.ticket {
@@ -219,5 +230,10 @@ impl Following {
         if !state.is_given_back {
             state.nodes = state.nodes.union(machine.held());
         }
+    }
+
+    fn report<M: Machine>(&self, machine: &M) {
+        let mut state = self.held.state();
+        state.nodes = state.nodes.union(machine.held());
     }
 }

@@ -10,9 +10,9 @@ use crate::{
     Error, Moment, ReleaseError, Released,
     drive::Drive,
     held::Held,
-    machine::{Extend, ExtendCause, NodeSet, Release, Resend},
-    mutex::{extend_plan, release_plan},
+    machine::{Extend, ExtendCause, Release},
     options::Settings,
+    plan::Target,
     redsync::World,
 };
 
@@ -135,33 +135,22 @@ impl Guard {
     }
 
     fn extension(&self) -> Drive<Extend> {
-        let (valid_until, nodes) = {
-            let state = self.held.state();
-            (state.valid_until, state.nodes)
-        };
-        let value = self.held.value.clone();
-        let mut plan = extend_plan(&self.world, &self.settings, value, self.held.exact, self.may_hold(nodes));
-        plan.valid_until = Some(valid_until);
-        let machine = Extend::new(plan, Box::new(self.world.generator()), self.world.runtime.now());
-        let drive = Drive::new(Arc::clone(&self.world), Arc::clone(&self.held.name), machine, None);
+        let drive = self.world.extend(&self.held.name, &self.settings, self.target());
         drive.following(Arc::clone(&self.held))
     }
 
     fn give_back(&mut self) -> Drive<Release> {
         self.releases_on_drop = false;
-        let nodes = self.held.give_back();
-        let exact = self.held.exact;
-        let resend = if exact { Resend::held_until(self.valid_until_moment()) } else { Resend::FRESH };
-        let value = self.held.value.clone();
-        let plan = release_plan(&self.world, &self.settings, value, exact, resend, self.may_hold(nodes));
-        let machine = Release::new(plan, Box::new(self.world.generator()), self.world.runtime.now());
-        let ticket = exact.then(|| self.world.doubts.ticket(&self.held.name, &self.held.value));
-        Drive::new(Arc::clone(&self.world), Arc::clone(&self.held.name), machine, ticket)
+        self.held.give_back();
+        self.world.release(&self.held.name, &self.settings, self.target())
     }
 
     /// A value of our own can be asked for everywhere; one that rivals may use too only where it is ours.
-    fn may_hold(&self, known: NodeSet) -> NodeSet {
-        if self.held.exact { known } else { self.world.all_nodes() }
+    fn target(&self) -> Target {
+        let state = self.held.state();
+        let exact = self.held.exact;
+        let nodes = if exact { state.nodes } else { self.world.all_nodes() };
+        Target { value: self.held.value.clone(), exact, nodes, valid_until: Some(state.valid_until) }
     }
 }
 

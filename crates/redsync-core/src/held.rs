@@ -41,12 +41,10 @@ impl Held {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Marks the lock as given back, and returns the nodes that are known to hold it.
-    pub(crate) fn give_back(&self) -> NodeSet {
-        let mut state = self.state();
-        state.is_given_back = true;
+    /// Marks the lock as given back; the nodes that are known to hold it stay as they are from then on.
+    pub(crate) fn give_back(&self) {
+        self.state().is_given_back = true;
         self.given_back.notify(usize::MAX);
-        state.nodes
     }
 
     /// Notified when the lock is given back from now on.

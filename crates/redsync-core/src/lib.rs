@@ -31,6 +31,7 @@ mod moment;
 mod mutex;
 mod node;
 mod options;
+mod plan;
 mod redsync;
 mod runtime;
 mod source;

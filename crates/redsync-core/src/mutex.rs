@@ -15,12 +15,10 @@ use crate::{
     Delay, Error, Guard, InvalidOption, Released, Value,
     drive::Drive,
     held::Held,
-    machine::{
-        Acquire, AcquirePlan, Extend, ExtendPlan, Lease, Machine, NodeSet, Release, ReleasePlan, Resend,
-    },
+    machine::{Acquire, Lease},
     options::{NodeTimeout, Options, Settings},
+    plan::Target,
     redsync::World,
-    source::Generator,
 };
 
 /// A lock by name, with options. Taking it gives a [`Guard`].
@@ -217,7 +215,7 @@ impl Mutex {
     pub async fn lock_unless(&self, cancel: impl Future<Output = ()>) -> Result<Guard, Error> {
         let settings = self.settings().map_err(|option| Error::invalid(&self.name, option))?;
         let Some(closing) = self.world.on_closing() else { return Err(Error::closed(&self.name)) };
-        let mut drive = self.acquire(&settings);
+        let mut drive = self.world.acquire(&self.name, &settings);
         let result = {
             let (cancel, result) = (pin!(cancel), pin!(drive.result()));
             match select(select(cancel, closing), result).await {
@@ -252,10 +250,8 @@ impl Mutex {
     ///
     /// When the future is dropped, what was sent may still extend the lock.
     pub async fn extend(&self) -> Result<(), Error> {
-        let (settings, value) = self.by_value()?;
-        let plan = extend_plan(&self.world, &settings, value, true, self.world.all_nodes());
-        let machine = Extend::new(plan, Box::new(self.world.generator()), self.world.runtime.now());
-        let mut drive = Drive::new(Arc::clone(&self.world), Arc::clone(&self.name), machine, None);
+        let (settings, target) = self.by_value()?;
+        let mut drive = self.world.extend(&self.name, &settings, target);
         let result = drive.result().await;
         result.map(drop).map_err(|failure| Error::extend(&self.world, &self.name, failure))
     }
@@ -274,59 +270,20 @@ impl Mutex {
     ///
     /// When the future is dropped, the release goes on in the background.
     pub async fn unlock(&self) -> Result<Released, Error> {
-        let (settings, value) = self.by_value()?;
-        let plan =
-            release_plan(&self.world, &settings, value.clone(), true, Resend::ONCE, self.world.all_nodes());
-        let machine = Release::new(plan, Box::new(self.world.generator()), self.world.runtime.now());
-        let ticket = self.world.doubts.ticket(&self.name, &value);
-        let mut drive = Drive::new(Arc::clone(&self.world), Arc::clone(&self.name), machine, Some(ticket));
+        let (settings, target) = self.by_value()?;
+        let mut drive = self.world.release(&self.name, &settings, target);
         let result = drive.result().await;
         result.map_err(|failure| Error::release(&self.world, &self.name, failure))
     }
 
-    fn by_value(&self) -> Result<(Settings, Value), Error> {
+    fn by_value(&self) -> Result<(Settings, Target), Error> {
         let invalid = |option| Error::invalid(&self.name, option);
         let settings = self.settings().map_err(invalid)?;
         let value = settings.exact.clone().ok_or_else(|| invalid(InvalidOption::NoValue))?;
-        Ok((settings, value))
+        Ok((settings, Target { value, exact: true, nodes: self.world.all_nodes(), valid_until: None }))
     }
 
-    fn acquire(&self, settings: &Settings) -> Drive<Acquire> {
-        let now = self.world.runtime.now();
-        let exact = settings.exact.clone();
-        let in_doubt =
-            exact.as_ref().map_or(NodeSet::EMPTY, |value| self.world.doubts.nodes(&self.name, value));
-        let ticket = exact.as_ref().map(|value| self.world.doubts.ticket(&self.name, value));
-        let plan = AcquirePlan {
-            quorum: self.world.quorum,
-            ttl: settings.ttl,
-            drift: settings.drift,
-            node_timeout: settings.node_timeout,
-            tries: settings.tries,
-            delay: settings.delay.clone(),
-            deadline: settings.deadline.map(|deadline| now.plus(deadline)),
-            wait_for_all: settings.wait_for_all,
-            exact,
-            source_is_fresh: settings.value_fn.is_none(),
-            may_repeat: self.world.may_repeat,
-            in_doubt,
-            shuffle: settings.shuffle,
-        };
-        let source = Generator {
-            label: settings.label.clone(),
-            value_fn: settings.value_fn.clone(),
-            ..self.world.generator()
-        };
-        let machine = Acquire::new(plan, Box::new(source), now);
-        Drive::new(Arc::clone(&self.world), Arc::clone(&self.name), machine, ticket)
-    }
-
-    fn hold<M: Machine + Send + Unpin + 'static>(
-        &self,
-        lease: Lease,
-        settings: Settings,
-        drive: Drive<M>,
-    ) -> Guard {
+    fn hold(&self, lease: Lease, settings: Settings, drive: Drive<Acquire>) -> Guard {
         let held = Arc::new(Held::new(Arc::clone(&self.name), lease));
         drop(drive.following(Arc::clone(&held)));
         Guard::new(Arc::clone(&self.world), held, settings)
@@ -339,50 +296,5 @@ impl fmt::Debug for Mutex {
             .field("name", &self.name)
             .field("ttl", &self.options.ttl)
             .finish_non_exhaustive()
-    }
-}
-
-pub(crate) fn extend_plan(
-    world: &World,
-    settings: &Settings,
-    value: Value,
-    exact: bool,
-    asked: NodeSet,
-) -> ExtendPlan {
-    ExtendPlan {
-        quorum: world.quorum,
-        value,
-        exact,
-        asked,
-        ttl: settings.ttl,
-        revive: settings.revive,
-        drift: settings.drift,
-        node_timeout: settings.node_timeout,
-        tries: settings.extend_tries,
-        delay: settings.delay.clone(),
-        deadline: settings.deadline.map(|deadline| world.runtime.now().plus(deadline)),
-        valid_until: None,
-    }
-}
-
-pub(crate) fn release_plan(
-    world: &World,
-    settings: &Settings,
-    value: Value,
-    exact: bool,
-    resend: Resend,
-    asked: NodeSet,
-) -> ReleasePlan {
-    ReleasePlan {
-        quorum: world.quorum,
-        value,
-        exact,
-        resend,
-        asked,
-        ttl: settings.ttl,
-        node_timeout: settings.node_timeout,
-        tries: settings.release_tries,
-        delay: settings.delay.clone(),
-        deadline: settings.deadline.map(|deadline| world.runtime.now().plus(deadline)),
     }
 }

@@ -106,3 +106,19 @@ fn what_goes_on_in_the_background_ends_with_the_ttl() {
     assert_eq!(quorum.runtime.now().since(start), TTL);
     assert_eq!(quorum.runtime.tasks_alive(), 0);
 }
+
+#[test]
+fn a_delay_function_may_ask_the_guard_that_is_being_extended() {
+    use std::sync::{Arc, OnceLock};
+
+    let quorum = Quorum::of(3);
+    let asked: Arc<OnceLock<redsync_core::Guard>> = Arc::default();
+    let guard = Arc::clone(&asked);
+    let delay = redsync_core::Delay::by(move |_| guard.get().map_or(ms(1), |guard| guard.valid_for() / 10));
+    let held = quorum.block_on(quorum.mutex().retry_delay(delay).lock()).expect("free");
+    quorum.settle();
+    let held = asked.get_or_init(|| held);
+    quorum.nodes.iter().for_each(|node| node.stop());
+    let error = quorum.block_on(held.extend()).expect_err("nobody there");
+    assert_eq!(error.tries(), 3);
+}

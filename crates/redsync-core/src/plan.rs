@@ -1,0 +1,112 @@
+//! From the settings of a lock to a running machine.
+
+use std::sync::Arc;
+
+use crate::{
+    Moment, Value,
+    drive::Drive,
+    machine::{Acquire, AcquirePlan, Extend, ExtendPlan, NodeSet, Release, ReleasePlan, Resend},
+    options::Settings,
+    redsync::World,
+    source::Generator,
+};
+
+/// What is known of a lock that is to be extended or released.
+pub(crate) struct Target {
+    pub(crate) value: Value,
+    /// Whether rivals may use the same value.
+    pub(crate) exact: bool,
+    /// The nodes that may hold it.
+    pub(crate) nodes: NodeSet,
+    /// Until when nobody else can hold the lock; `None` when only its value is known.
+    pub(crate) valid_until: Option<Moment>,
+}
+
+impl World {
+    /// Starts to take the lock called `name`.
+    pub(crate) fn acquire(self: &Arc<Self>, name: &Arc<str>, settings: &Settings) -> Drive<Acquire> {
+        let now = self.runtime.now();
+        let exact = settings.exact.clone();
+        let in_doubt = exact.as_ref().map_or(NodeSet::EMPTY, |value| self.doubts.nodes(name, value));
+        let ticket = exact.as_ref().map(|value| self.doubts.ticket(name, value));
+        let plan = AcquirePlan {
+            quorum: self.quorum,
+            ttl: settings.ttl,
+            drift: settings.drift,
+            node_timeout: settings.node_timeout,
+            tries: settings.tries,
+            delay: settings.delay.clone(),
+            deadline: settings.deadline.map(|deadline| now.plus(deadline)),
+            wait_for_all: settings.wait_for_all,
+            exact,
+            source_is_fresh: settings.value_fn.is_none(),
+            may_repeat: self.may_repeat,
+            in_doubt,
+            shuffle: settings.shuffle,
+        };
+        let (label, value_fn) = (settings.label.clone(), settings.value_fn.clone());
+        let source = Generator { label, value_fn, ..self.generator() };
+        Drive::new(Arc::clone(self), Arc::clone(name), Acquire::new(plan, Box::new(source), now), ticket)
+    }
+
+    /// Starts to extend the lock called `name`.
+    pub(crate) fn extend(
+        self: &Arc<Self>,
+        name: &Arc<str>,
+        settings: &Settings,
+        target: Target,
+    ) -> Drive<Extend> {
+        let now = self.runtime.now();
+        let plan = ExtendPlan {
+            quorum: self.quorum,
+            value: target.value,
+            exact: target.exact,
+            asked: target.nodes,
+            ttl: settings.ttl,
+            revive: settings.revive,
+            drift: settings.drift,
+            node_timeout: settings.node_timeout,
+            tries: settings.extend_tries,
+            delay: settings.delay.clone(),
+            deadline: settings.deadline.map(|deadline| now.plus(deadline)),
+            valid_until: target.valid_until,
+        };
+        let machine = Extend::new(plan, Box::new(self.generator()), now);
+        Drive::new(Arc::clone(self), Arc::clone(name), machine, None)
+    }
+
+    /// Starts to release the lock called `name`.
+    pub(crate) fn release(
+        self: &Arc<Self>,
+        name: &Arc<str>,
+        settings: &Settings,
+        target: Target,
+    ) -> Drive<Release> {
+        let now = self.runtime.now();
+        let ticket = target.exact.then(|| self.doubts.ticket(name, &target.value));
+        let plan = ReleasePlan {
+            quorum: self.quorum,
+            resend: target.resend(),
+            value: target.value,
+            exact: target.exact,
+            asked: target.nodes,
+            ttl: settings.ttl,
+            node_timeout: settings.node_timeout,
+            tries: settings.release_tries,
+            delay: settings.delay.clone(),
+            deadline: settings.deadline.map(|deadline| now.plus(deadline)),
+        };
+        let machine = Release::new(plan, Box::new(self.generator()), now);
+        Drive::new(Arc::clone(self), Arc::clone(name), machine, ticket)
+    }
+}
+
+impl Target {
+    fn resend(&self) -> Resend {
+        match (self.exact, self.valid_until) {
+            (false, _) => Resend::FRESH,
+            (true, Some(end)) => Resend::held_until(end),
+            (true, None) => Resend::ONCE,
+        }
+    }
+}
