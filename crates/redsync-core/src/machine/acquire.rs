@@ -7,9 +7,15 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::{
     Action, Drift, Event, Ids, Lease, Machine, NodeSet, Quorum, RequestId, Source, ValueError, Verdict,
-    WaitReason, attempt::Attempt, round::Round, settle::Pacer, settles_by,
+    attempt::Attempt,
+    phase::{Pacer, Phase},
+    round::Round,
+    values::Values,
 };
-use crate::{Answer, Delay, Moment, Ttl, Value, wire::Command};
+use crate::{
+    Answer, Delay, Moment, Ttl, Value,
+    wire::{Command, Outcome},
+};
 
 /// What an [`Acquire`] is to do.
 #[derive(Clone, Debug)]
@@ -74,15 +80,12 @@ pub enum GaveUp {
 /// was given back, so that grants which arrive from then on are removed.
 pub struct Acquire {
     plan: AcquirePlan,
-    source: Box<dyn Source>,
+    values: Values,
     ids: Ids,
     phase: Phase,
     tries: u32,
     /// The last one is the current or the winning one; those before are being cleaned up.
     attempts: Vec<Attempt>,
-    /// Drawn ahead from a source that may repeat itself, to find out whether it does.
-    next_value: Option<Value>,
-    source_repeats: bool,
     outbox: VecDeque<(RequestId, Command)>,
     result: Option<Result<Lease, AcquireFailure>>,
     last_answers: Vec<Answer>,
@@ -91,25 +94,16 @@ pub struct Acquire {
     pacer: Pacer,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Phase {
-    Asking { until: Moment },
-    Resting { until: Moment },
-    Settling { until: Moment },
-}
-
 impl Acquire {
     /// Starts at `now` with the first round.
     pub fn new(plan: AcquirePlan, source: Box<dyn Source>, now: Moment) -> Self {
         let mut machine = Self {
+            values: Values::new(plan.exact.clone(), source, plan.source_is_fresh),
             plan,
-            source,
             ids: Ids::default(),
             phase: Phase::Resting { until: now },
             tries: 0,
             attempts: Vec::new(),
-            next_value: None,
-            source_repeats: false,
             outbox: VecDeque::new(),
             result: None,
             last_answers: Vec::new(),
@@ -123,7 +117,9 @@ impl Acquire {
     }
 
     fn start_round(&mut self, now: Moment) {
-        let (value, exact) = match self.draw_value() {
+        let attempts = &self.attempts;
+        let is_used = |value: &Value| attempts.iter().any(|attempt| attempt.value == *value);
+        let (value, exact) = match self.values.next(is_used) {
             Ok(drawn) => drawn,
             Err(error) => return self.give_up(GaveUp::NoValue(error), now),
         };
@@ -144,38 +140,21 @@ impl Acquire {
         self.decide(now, false);
     }
 
-    /// The value of the next round, and whether rivals may use it too.
-    fn draw_value(&mut self) -> Result<(Value, bool), ValueError> {
-        if let Some(value) = &self.plan.exact {
-            return Ok((value.clone(), true));
-        }
-        let value = self.next_value.take().map_or_else(|| self.source.value(), Ok)?;
-        if !self.plan.source_is_fresh {
-            self.next_value = self.source.value().ok();
-            self.note_repetition(&value);
-        }
-        Ok((value, self.source_repeats))
-    }
-
-    /// A source that repeats itself is a fixed value in disguise: the earlier rounds' rules change with it.
-    fn note_repetition(&mut self, value: &Value) {
-        self.source_repeats |= self.next_value.as_ref() == Some(value);
-        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.value == *value) {
+    /// The nodes where `value` is still on its way, or on its way out. If it was thought to be ours alone before,
+    /// it counts as one that rivals may use too from now on.
+    fn doubtful_nodes(&mut self, value: &Value) -> NodeSet {
+        let same = self.attempts.iter_mut().filter(|attempt| attempt.value == *value);
+        same.fold(self.plan.in_doubt, |nodes, attempt| {
             attempt.turn_exact();
-            self.source_repeats = true;
-        }
-    }
-
-    fn doubtful_nodes(&self, value: &Value) -> NodeSet {
-        let same = self.attempts.iter().filter(|attempt| attempt.value == *value);
-        same.fold(self.plan.in_doubt, |nodes, attempt| nodes.union(attempt.in_doubt()))
+            nodes.union(attempt.in_doubt())
+        })
     }
 
     fn shuffle<T>(&mut self, items: &mut [T]) {
         if self.plan.shuffle {
             // Fisher and Yates; the modulo's bias over at most 64 items does not matter here.
             for last in (1..items.len()).rev() {
-                let other = self.source.random() % (last as u64 + 1);
+                let other = self.values.random() % (last as u64 + 1);
                 items.swap(last, usize::try_from(other).unwrap_or(last));
             }
         }
@@ -206,7 +185,7 @@ impl Acquire {
             valid_until: current.valid_until,
             held: self.held,
         }));
-        self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+        self.phase = Phase::settling(now, self.plan.ttl);
     }
 
     fn lose(&mut self, now: Moment, too_late: bool) {
@@ -215,7 +194,7 @@ impl Acquire {
         if self.tries >= self.plan.tries {
             return self.give_up(GaveUp::Tries, now);
         }
-        let until = now.plus(self.plan.delay.after(self.tries, self.source.random()));
+        let until = now.plus(self.plan.delay.after(self.tries, self.values.random()));
         if self.plan.deadline.is_some_and(|deadline| deadline <= until) {
             return self.give_up(GaveUp::Deadline, now);
         }
@@ -240,7 +219,7 @@ impl Acquire {
         let answers = std::mem::take(&mut self.last_answers);
         self.result =
             Some(Err(AcquireFailure { gave_up, tries: self.tries, answers, too_late: self.too_late }));
-        self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+        self.phase = Phase::settling(now, self.plan.ttl);
     }
 
     fn end_call(&mut self, gave_up: GaveUp, now: Moment) {
@@ -251,7 +230,7 @@ impl Acquire {
         self.give_up(gave_up, now);
     }
 
-    fn on_reply(&mut self, id: RequestId, outcome: crate::wire::Outcome, now: Moment) {
+    fn on_reply(&mut self, id: RequestId, outcome: Outcome, now: Moment) {
         let answered = self.attempts.iter_mut().rposition(|attempt| attempt.answer(id, outcome.clone()));
         if answered.is_none() || answered != self.attempts.len().checked_sub(1) {
             return;
@@ -280,7 +259,7 @@ impl Acquire {
             Phase::Settling { until } if until <= now => self.attempts.clear(),
             Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
         }
-        if self.is_waited_for() && call_is_over {
+        if self.phase.is_waited_for() && call_is_over {
             self.end_call(GaveUp::Deadline, now);
         }
     }
@@ -290,13 +269,9 @@ impl Acquire {
             Phase::Asking { .. } | Phase::Resting { .. } => self.end_call(GaveUp::Cancelled, now),
             Phase::Settling { .. } => {
                 self.attempts.iter_mut().for_each(Attempt::abandon_late_grants);
-                self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+                self.phase = Phase::settling(now, self.plan.ttl);
             }
         }
-    }
-
-    fn is_waited_for(&self) -> bool {
-        matches!(self.phase, Phase::Asking { .. } | Phase::Resting { .. })
     }
 
     /// Moves the clean-up that has become due into the outbox, and forgets attempts that are done.
@@ -348,16 +323,7 @@ impl Machine for Acquire {
         if let Some(result) = self.result.take() {
             return Action::Done(result);
         }
-        let (until, reason) = match self.phase {
-            Phase::Asking { until } => (until, WaitReason::Replies),
-            Phase::Resting { until } => (until, WaitReason::RetryDelay),
-            Phase::Settling { .. } if self.attempts.is_empty() => return Action::Idle,
-            Phase::Settling { until } => {
-                return Action::WaitUntil(self.pacer.next_or(until), WaitReason::Settling);
-            }
-        };
-        let until = self.plan.deadline.map_or(until, |deadline| deadline.min(until));
-        Action::WaitUntil(self.pacer.next_or(until), reason)
+        self.phase.wait(self.attempts.is_empty(), &self.pacer, self.plan.deadline)
     }
 
     fn held(&self) -> NodeSet {

@@ -4,7 +4,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::{
     Action, Drift, Event, GaveUp, Ids, Machine, NodeSet, Quorum, RequestId, Resend, Source, Verdict,
-    WaitReason, round::Round, settle::Pacer, settles_by, sweep::Sweep,
+    phase::{Pacer, Phase},
+    round::Round,
+    sweep::Sweep,
 };
 use crate::{
     Answer, Delay, Moment, Ttl, Value,
@@ -82,13 +84,6 @@ pub struct Extend {
     pacer: Pacer,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Phase {
-    Asking { until: Moment },
-    Resting { until: Moment },
-    Settling { until: Moment },
-}
-
 impl Extend {
     /// Starts at `now` with the first round.
     pub fn new(plan: ExtendPlan, source: Box<dyn Source>, now: Moment) -> Self {
@@ -151,7 +146,7 @@ impl Extend {
 
     fn succeed(&mut self, valid_until: Moment, now: Moment) {
         self.result = Some(Ok(valid_until));
-        self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+        self.phase = Phase::settling(now, self.plan.ttl);
     }
 
     fn lose(&mut self, now: Moment) {
@@ -176,7 +171,7 @@ impl Extend {
     fn fail(&mut self, cause: ExtendCause, now: Moment) {
         let answers = self.rounds.last().map(Round::answers).unwrap_or_default();
         self.result = Some(Err(ExtendFailure { cause, tries: self.tries, answers }));
-        self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+        self.phase = Phase::settling(now, self.plan.ttl);
     }
 
     fn on_reply(&mut self, id: RequestId, outcome: Outcome, now: Moment) {
@@ -213,7 +208,7 @@ impl Extend {
             Phase::Settling { until } if until <= now => self.stop_settling(),
             Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
         }
-        if !matches!(self.phase, Phase::Settling { .. }) {
+        if self.phase.is_waited_for() {
             if self.is_expired(now) {
                 self.fail(ExtendCause::Expired, now);
             } else if call_is_over {
@@ -229,7 +224,7 @@ impl Extend {
             }
             Phase::Settling { .. } => {
                 self.given_back = true;
-                self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+                self.phase = Phase::settling(now, self.plan.ttl);
             }
         }
     }
@@ -267,16 +262,8 @@ impl Machine for Extend {
         if let Some(result) = self.result.take() {
             return Action::Done(result);
         }
-        let (until, reason) = match self.phase {
-            Phase::Asking { until } => (until, WaitReason::Replies),
-            Phase::Resting { until } => (until, WaitReason::RetryDelay),
-            Phase::Settling { .. } if self.is_settled() => return Action::Idle,
-            Phase::Settling { until } => {
-                return Action::WaitUntil(self.pacer.next_or(until), WaitReason::Settling);
-            }
-        };
         let ends = [self.plan.deadline, self.plan.valid_until];
-        Action::WaitUntil(ends.into_iter().flatten().fold(until, Moment::min), reason)
+        self.phase.wait(self.is_settled(), &self.pacer, ends.into_iter().flatten())
     }
 
     fn held(&self) -> NodeSet {

@@ -12,11 +12,12 @@ mod attempt;
 pub(crate) mod delay;
 mod extend;
 mod lease;
+mod phase;
 mod quorum;
 pub(crate) mod release;
 pub(crate) mod round;
-mod settle;
 mod sweep;
+mod values;
 
 pub use acquire::{Acquire, AcquireFailure, AcquirePlan, GaveUp};
 pub use extend::{Extend, ExtendCause, ExtendFailure, ExtendPlan};
@@ -25,7 +26,7 @@ pub use quorum::{NodeSet, Quorum, Tally, Verdict};
 pub use release::{Release, ReleaseFailure, ReleasePlan};
 pub use sweep::Resend;
 
-use std::{error::Error as StdError, sync::Arc, time::Duration};
+use std::{error::Error as StdError, sync::Arc};
 
 use crate::{
     Moment, Value,
@@ -143,16 +144,3 @@ pub trait Source: Send {
 
 /// Why no lock value could be had: what the user's value function returned.
 pub type ValueError = Arc<dyn StdError + Send + Sync>;
-
-/// The time that clean-up goes on for after the last moment at which a key can have been set, beyond which
-/// the key's own TTL has removed it.
-fn settles_by(now: Moment, ttl: crate::Ttl) -> Moment {
-    now.plus(ttl.as_duration())
-}
-
-/// The least pause before something that failed in the background is sent again: a few round trips within
-/// one datacentre, so that a connection that was merely replaced is used at once.
-const FIRST_RESEND: Duration = Duration::from_millis(20);
-/// The longest such pause. A node that comes back is cleaned within it, and a node that stays away costs
-/// one request a second for each lock.
-const LAST_RESEND: Duration = Duration::from_secs(1);

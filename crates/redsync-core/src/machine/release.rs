@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, Event, GaveUp, Ids, Machine, NodeSet, Quorum, RequestId, Resend, Source, WaitReason,
-    settle::Pacer,
-    settles_by,
+    Action, Event, GaveUp, Ids, Machine, NodeSet, Quorum, RequestId, Resend, Source,
+    phase::{Pacer, Phase},
     sweep::{Found, Sweep},
 };
 use crate::{Answer, Delay, Moment, Ttl, Value, wire::Command};
@@ -76,13 +75,6 @@ pub struct Release {
     outbox: Vec<(RequestId, Command)>,
     result: Option<Result<Released, ReleaseFailure>>,
     pacer: Pacer,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Phase {
-    Asking { until: Moment },
-    Resting { until: Moment },
-    Settling { until: Moment },
 }
 
 impl Release {
@@ -162,7 +154,7 @@ impl Release {
 
     fn end_call(&mut self, result: Result<Released, ReleaseFailure>, now: Moment) {
         self.result = Some(result);
-        self.phase = Phase::Settling { until: settles_by(now, self.plan.ttl) };
+        self.phase = Phase::settling(now, self.plan.ttl);
     }
 
     fn on_tick(&mut self, now: Moment) {
@@ -173,13 +165,9 @@ impl Release {
             Phase::Settling { .. } if self.pacer.is_due(now) => self.sweep.retry(),
             Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
         }
-        if self.is_waited_for() && self.plan.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.phase.is_waited_for() && self.plan.deadline.is_some_and(|deadline| deadline <= now) {
             self.conclude(GaveUp::Deadline, now);
         }
-    }
-
-    fn is_waited_for(&self) -> bool {
-        matches!(self.phase, Phase::Asking { .. } | Phase::Resting { .. })
     }
 
     fn collect(&mut self, now: Moment) {
@@ -196,12 +184,12 @@ impl Machine for Release {
     fn handle(&mut self, event: Event, now: Moment) {
         match event {
             Event::Reply { id, outcome } => {
-                if self.sweep.answer(id, &outcome) && self.is_waited_for() {
+                if self.sweep.answer(id, &outcome) && self.phase.is_waited_for() {
                     self.decide(now);
                 }
             }
             Event::Tick => self.on_tick(now),
-            Event::Cancel if self.is_waited_for() => self.conclude(GaveUp::Cancelled, now),
+            Event::Cancel if self.phase.is_waited_for() => self.conclude(GaveUp::Cancelled, now),
             Event::Cancel => {}
         }
         self.collect(now);
@@ -214,15 +202,7 @@ impl Machine for Release {
         if let Some(result) = self.result.take() {
             return Action::Done(result);
         }
-        let (until, reason) = match self.phase {
-            Phase::Asking { until } => (until, WaitReason::Replies),
-            Phase::Resting { until } => (until, WaitReason::RetryDelay),
-            Phase::Settling { .. } if self.sweep.is_settled() => return Action::Idle,
-            Phase::Settling { until } => {
-                return Action::WaitUntil(self.pacer.next_or(until), WaitReason::Settling);
-            }
-        };
-        Action::WaitUntil(self.plan.deadline.map_or(until, |deadline| deadline.min(until)), reason)
+        self.phase.wait(self.sweep.is_settled(), &self.pacer, self.plan.deadline)
     }
 
     fn in_doubt(&self) -> NodeSet {
