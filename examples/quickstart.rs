@@ -3,9 +3,9 @@
 //! `cargo run --example quickstart` plays it on five nodes in memory. With URLs it plays on real servers:
 //! `cargo run --example quickstart -- redis://127.0.0.1:7001 redis://127.0.0.1:7002 redis://127.0.0.1:7003`.
 
-#![expect(clippy::print_stdout, reason = "it tells a story")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells a story")]
 
-use std::{env, error::Error, time::Duration};
+use std::{env, error::Error, process::ExitCode, time::Duration};
 
 use redsync_redis_rs::{Delay, ErrorKind, Redsync, connect, runtime};
 use redsync_testkit::memory::MemoryNode;
@@ -18,7 +18,17 @@ struct Job {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn main() -> ExitCode {
+    match play().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("quickstart: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn play() -> Result<(), Box<dyn Error + Send + Sync>> {
     let redsync = nodes(env::args().skip(1).collect()).await?;
     let (queue, jobs) = mpsc::channel(16);
     let (started, work_has_begun) = oneshot::channel();

@@ -250,11 +250,9 @@ impl fmt::Display for Answer {
 }
 
 impl fmt::Debug for Error {
+    /// The kind and the whole text, since this is what `unwrap` and `main` print.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, name, operation, tries, nodes, .. } = &*self.0;
-        let mut debug = f.debug_struct("Error");
-        debug.field("kind", kind).field("operation", operation).field("name", name).field("tries", tries);
-        debug.field("nodes", nodes).finish_non_exhaustive()
+        write!(f, "{:?}({self})", self.0.kind)
     }
 }
 
@@ -298,13 +296,13 @@ impl ReleaseError {
 
 impl fmt::Debug for ReleaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReleaseError").field("error", &self.error).finish_non_exhaustive()
+        fmt::Debug::fmt(&self.error, f)
     }
 }
 
 impl fmt::Display for ReleaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
+        fmt::Display::fmt(&self.error, f)
     }
 }
 

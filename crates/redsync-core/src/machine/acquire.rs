@@ -170,10 +170,26 @@ impl Acquire {
         match self.plan.quorum.verdict(tally) {
             Verdict::Won if now < current.valid_until => self.win(now),
             Verdict::Won => self.lose(now, true),
+            Verdict::Lost if !time_is_over && self.is_last_round() && !self.cause_is_certain() => {}
             Verdict::Lost => self.lose(now, false),
             Verdict::Pending if time_is_over => self.lose(now, false),
             Verdict::Pending => {}
         }
+    }
+
+    fn is_last_round(&self) -> bool {
+        self.tries >= self.plan.tries
+    }
+
+    /// Whether it is clear already who is to blame: rivals or nodes. One refusal and one dead node do not tell
+    /// whether the lock is taken; the caller gets to know, so it is worth the wait for the rest.
+    fn cause_is_certain(&self) -> bool {
+        let answers = self.attempts.last().map(Attempt::answers).unwrap_or_default();
+        let refused = answers.iter().filter(|answer| matches!(answer, Answer::Refused(_))).count();
+        let open = answers.iter().filter(|answer| matches!(answer, Answer::Open)).count();
+        let granted = answers.iter().filter(|answer| matches!(answer, Answer::Granted)).count();
+        let silent = answers.len() - refused - open - granted;
+        self.plan.quorum.is_blocked_by(refused) || self.plan.quorum.is_blocked_by(silent)
     }
 
     fn win(&mut self, now: Moment) {
@@ -191,7 +207,7 @@ impl Acquire {
     fn lose(&mut self, now: Moment, too_late: bool) {
         self.too_late = too_late;
         self.abandon_current(now);
-        if self.tries >= self.plan.tries {
+        if self.is_last_round() {
             return self.give_up(GaveUp::Tries, now);
         }
         let until = now.plus(self.plan.delay.after(self.tries, self.values.random()));
