@@ -1,76 +1,74 @@
-//! [`Doubts`]: at which nodes a fixed value must not be used yet.
+//! [`Doubts`]: at which nodes a value that rivals may use too must not be used yet.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{Value, machine::NodeSet};
 
-type Key = (Arc<str>, Value);
-
-/// The nodes where a request about a fixed value is unanswered or unconfirmed, by lock and value.
+/// The nodes where a request about such a value is unanswered or unconfirmed, by lock and value.
 ///
-/// A delete that is still on its way would hit the next key of the same value, so the next call of this process
-/// with the same name and value leaves those nodes out.
+/// A delete that is still on its way would hit the next key of the same value, so this process does not use
+/// the value there before that is over.
 #[derive(Debug, Default)]
 pub(crate) struct Doubts {
-    tickets: Mutex<Tickets>,
+    open: Mutex<Vec<Doubt>>,
 }
 
-#[derive(Debug, Default)]
-struct Tickets {
-    last: u64,
-    open: BTreeMap<Key, Vec<(u64, NodeSet)>>,
+#[derive(Debug)]
+struct Doubt {
+    /// Which call has it.
+    ticket: u64,
+    name: Arc<str>,
+    value: Value,
+    nodes: NodeSet,
 }
 
 /// The doubts of one call, which end with it.
 pub(crate) struct Ticket {
     doubts: Arc<Doubts>,
-    key: Key,
+    name: Arc<str>,
     number: u64,
-    nodes: NodeSet,
+    is_used: bool,
 }
 
 impl Doubts {
-    pub(crate) fn nodes(&self, name: &Arc<str>, value: &Value) -> NodeSet {
-        let tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = tickets.open.get(&(Arc::clone(name), value.clone()));
-        open.into_iter().flatten().fold(NodeSet::EMPTY, |nodes, (_, more)| nodes.union(*more))
+    /// The nodes where `value` of the lock called `name` is in doubt.
+    pub(crate) fn nodes(&self, name: &str, value: &Value) -> NodeSet {
+        let open = self.open();
+        let same = open.iter().filter(|doubt| *doubt.name == *name && doubt.value == *value);
+        same.fold(NodeSet::EMPTY, |nodes, doubt| nodes.union(doubt.nodes))
     }
 
-    pub(crate) fn ticket(self: &Arc<Self>, name: &Arc<str>, value: &Value) -> Ticket {
-        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-        tickets.last = tickets.last.wrapping_add(1);
-        let key = (Arc::clone(name), value.clone());
-        Ticket { doubts: Arc::clone(self), key, number: tickets.last, nodes: NodeSet::EMPTY }
+    /// A ticket for one call; `number` is one that no other call has.
+    pub(crate) fn ticket(self: &Arc<Self>, name: &Arc<str>, number: u64) -> Ticket {
+        Ticket { doubts: Arc::clone(self), name: Arc::clone(name), number, is_used: false }
     }
 
-    fn set(&self, key: &Key, number: u64, nodes: NodeSet) {
-        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = tickets.open.entry(key.clone()).or_default();
-        open.retain(|(other, _)| *other != number);
-        if !nodes.is_empty() {
-            open.push((number, nodes));
-        }
-        if open.is_empty() {
-            tickets.open.remove(key);
-        }
+    fn open(&self) -> MutexGuard<'_, Vec<Doubt>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ticket {
-    /// Replaces the nodes in doubt by `nodes`.
-    pub(crate) fn set(&mut self, nodes: NodeSet) {
-        if self.nodes != nodes {
-            self.nodes = nodes;
-            self.doubts.set(&self.key, self.number, nodes);
+    /// Replaces what is in doubt for this call.
+    pub(crate) fn set(&mut self, values: Vec<(Value, NodeSet)>) {
+        // Most calls use values of our own and never come here.
+        if values.is_empty() && !self.is_used {
+            return;
         }
+        self.is_used = !values.is_empty();
+        let mut open = self.doubts.open();
+        open.retain(|doubt| doubt.ticket != self.number);
+        open.extend(values.into_iter().filter(|(_, nodes)| !nodes.is_empty()).map(|(value, nodes)| Doubt {
+            ticket: self.number,
+            name: Arc::clone(&self.name),
+            value,
+            nodes,
+        }));
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.set(NodeSet::EMPTY);
+        self.set(Vec::new());
     }
 }

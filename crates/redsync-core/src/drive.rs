@@ -29,10 +29,9 @@ pub(crate) struct Drive<M: Machine + Send + Unpin + 'static> {
 }
 
 impl<M: Machine + Send + Unpin + 'static> Drive<M> {
-    pub(crate) fn new(world: Arc<World>, name: Arc<str>, machine: M, mut ticket: Option<Ticket>) -> Self {
-        if let Some(ticket) = &mut ticket {
-            ticket.set(machine.in_doubt());
-        }
+    pub(crate) fn new(world: Arc<World>, name: Arc<str>, machine: M) -> Self {
+        let mut ticket = world.ticket(&name);
+        ticket.set(machine.in_doubt());
         let calls = FuturesUnordered::new();
         let (timer, following, is_waited_for) = (None, None, true);
         let engine = Engine { world, name, machine, ticket, calls, timer, following, is_waited_for };
@@ -88,7 +87,7 @@ struct Engine<M> {
     world: Arc<World>,
     name: Arc<str>,
     machine: M,
-    ticket: Option<Ticket>,
+    ticket: Ticket,
     calls: FuturesUnordered<BoxFuture<'static, (RequestId, Outcome)>>,
     timer: Option<(Moment, BoxFuture<'static, ()>)>,
     following: Option<Following>,
@@ -181,9 +180,7 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
             }
             None => self.machine.handle(event, now),
         }
-        if let Some(ticket) = &mut self.ticket {
-            ticket.set(self.machine.in_doubt());
-        }
+        self.ticket.set(self.machine.in_doubt());
     }
 
     /// Goes on in the background, unless nothing is left to do.

@@ -145,7 +145,7 @@ impl Error {
     }
 
     pub(crate) fn release(world: &World, name: &Arc<str>, failure: ReleaseFailure) -> Self {
-        let ReleaseFailure { gave_up, tries, answers } = failure;
+        let ReleaseFailure { gave_up, tries, answers, not_deleted: _ } = failure;
         let error = Self::new(ErrorKind::Unreachable, name, "release", String::new());
         error.ended_by(gave_up, tries).heard(world, answers)
     }
@@ -235,9 +235,7 @@ impl fmt::Display for ErrorKind {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAsked => {
-                f.write_str("not asked, since an earlier request about this value is still open there")
-            }
+            Self::NotAsked => f.write_str("not asked"),
             Self::Open => f.write_str("had not answered by then"),
             Self::Granted => f.write_str("granted"),
             Self::Refused(Refusal::Taken) => f.write_str("taken"),

@@ -110,6 +110,7 @@ impl Guard {
                 Ok(released)
             }
             Err(failure) => {
+                self.held.state().nodes = failure.not_deleted;
                 let error = Error::release(&self.world, &self.held.name, failure);
                 self.releases_on_drop = true;
                 Err(ReleaseError::new(error, self))

@@ -26,9 +26,6 @@ impl World {
     /// Starts to take the lock called `name`.
     pub(crate) fn acquire(self: &Arc<Self>, name: &Arc<str>, settings: &Settings) -> Drive<Acquire> {
         let now = self.runtime.now();
-        let exact = settings.exact.clone();
-        let in_doubt = exact.as_ref().map_or(NodeSet::EMPTY, |value| self.doubts.nodes(name, value));
-        let ticket = exact.as_ref().map(|value| self.doubts.ticket(name, value));
         let plan = AcquirePlan {
             quorum: self.quorum,
             ttl: settings.ttl,
@@ -38,15 +35,14 @@ impl World {
             delay: settings.delay.clone(),
             deadline: settings.deadline.map(|deadline| now.plus(deadline)),
             wait_for_all: settings.wait_for_all,
-            exact,
+            exact: settings.exact.clone(),
             source_is_fresh: settings.value_fn.is_none(),
             may_repeat: self.may_repeat,
-            in_doubt,
             shuffle: settings.shuffle,
         };
         let (label, value_fn) = (settings.label.clone(), settings.value_fn.clone());
-        let source = Generator { label, value_fn, ..self.generator() };
-        Drive::new(Arc::clone(self), Arc::clone(name), Acquire::new(plan, Box::new(source), now), ticket)
+        let source = Generator { label, value_fn, ..self.generator(name) };
+        Drive::new(Arc::clone(self), Arc::clone(name), Acquire::new(plan, Box::new(source), now))
     }
 
     /// Starts to extend the lock called `name`.
@@ -71,8 +67,8 @@ impl World {
             deadline: settings.deadline.map(|deadline| now.plus(deadline)),
             valid_until: target.valid_until,
         };
-        let machine = Extend::new(plan, Box::new(self.generator()), now);
-        Drive::new(Arc::clone(self), Arc::clone(name), machine, None)
+        let machine = Extend::new(plan, Box::new(self.generator(name)), now);
+        Drive::new(Arc::clone(self), Arc::clone(name), machine)
     }
 
     /// Starts to release the lock called `name`.
@@ -83,7 +79,6 @@ impl World {
         target: Target,
     ) -> Drive<Release> {
         let now = self.runtime.now();
-        let ticket = target.exact.then(|| self.doubts.ticket(name, &target.value));
         let plan = ReleasePlan {
             quorum: self.quorum,
             resend: target.resend(),
@@ -96,8 +91,8 @@ impl World {
             delay: settings.delay.clone(),
             deadline: settings.deadline.map(|deadline| now.plus(deadline)),
         };
-        let machine = Release::new(plan, Box::new(self.generator()), now);
-        Drive::new(Arc::clone(self), Arc::clone(name), machine, ticket)
+        let machine = Release::new(plan, Box::new(self.generator(name)), now);
+        Drive::new(Arc::clone(self), Arc::clone(name), machine)
     }
 }
 
@@ -105,7 +100,7 @@ impl Target {
     fn resend(&self) -> Resend {
         match (self.exact, self.valid_until) {
             (false, _) => Resend::FRESH,
-            (true, Some(end)) => Resend::held_until(end),
+            (true, Some(end)) => Resend::once_until(end),
             (true, None) => Resend::ONCE,
         }
     }

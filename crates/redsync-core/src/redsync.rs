@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -13,7 +13,7 @@ use event_listener::{Event, EventListener};
 use crate::{
     InvalidOption, Mutex, Node, NodeError, Reply, Request, Runtime,
     background::Tasks,
-    doubt::Doubts,
+    doubt::{Doubts, Ticket},
     machine::{NodeSet, Quorum},
     node::Delivery,
     source::Generator,
@@ -34,7 +34,8 @@ pub(crate) struct World {
     pub(crate) may_repeat: NodeSet,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) tasks: Arc<Tasks>,
-    pub(crate) doubts: Arc<Doubts>,
+    doubts: Arc<Doubts>,
+    calls: AtomicU64,
     is_closed: AtomicBool,
     closing: Event,
 }
@@ -88,8 +89,14 @@ impl fmt::Debug for Redsync {
 }
 
 impl World {
-    pub(crate) fn generator(&self) -> Generator {
-        Generator { runtime: Arc::clone(&self.runtime), label: None, value_fn: None }
+    /// Values and random bits for a call about the lock called `name`.
+    pub(crate) fn generator(&self, name: &Arc<str>) -> Generator {
+        let (runtime, doubts) = (Arc::clone(&self.runtime), Arc::clone(&self.doubts));
+        Generator { runtime, doubts, name: Arc::clone(name), label: None, value_fn: None }
+    }
+
+    pub(crate) fn ticket(&self, name: &Arc<str>) -> Ticket {
+        self.doubts.ticket(name, self.calls.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn all_nodes(&self) -> NodeSet {
@@ -168,6 +175,7 @@ impl World {
             runtime,
             tasks: Arc::default(),
             doubts: Arc::default(),
+            calls: AtomicU64::default(),
             is_closed: AtomicBool::new(false),
             closing: Event::new(),
         }

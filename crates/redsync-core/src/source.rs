@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use crate::{
     Runtime, Value,
-    machine::{Source, ValueError},
+    doubt::Doubts,
+    machine::{NodeSet, Source, ValueError},
     options::ValueFn,
 };
 
 /// Draws values from the user's function, or makes them of 128 random bits, with the label before them.
 pub(crate) struct Generator {
     pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) doubts: Arc<Doubts>,
+    pub(crate) name: Arc<str>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) value_fn: Option<ValueFn>,
 }
@@ -34,5 +37,9 @@ impl Source for Generator {
 
     fn random(&mut self) -> u64 {
         self.runtime.random()
+    }
+
+    fn in_doubt(&self, value: &Value) -> NodeSet {
+        self.doubts.nodes(&self.name, value)
     }
 }

@@ -199,7 +199,6 @@ fn acquire_plan(nodes: usize, tries: u32, exact: bool) -> AcquirePlan {
         exact: exact.then(|| Value::new("exact")),
         source_is_fresh: true,
         may_repeat: NodeSet::EMPTY,
-        in_doubt: NodeSet::EMPTY,
         shuffle: true,
     }
 }

@@ -114,3 +114,38 @@ fn a_fixed_value_is_not_used_again_where_its_release_is_unconfirmed() {
     assert_eq!(quorum.keys_left(), 3, "the first is back in");
     third.leave();
 }
+
+#[test]
+fn a_failed_release_of_a_fixed_value_is_tried_again_only_where_it_certainly_did_nothing() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().with_value("v").lock()).expect("free");
+    quorum.settle();
+    // One delete is executed, one reply is lost, one request is never sent.
+    quorum.nodes[1].lose_replies(redsync_testkit::memory::Loss::Broken);
+    quorum.nodes[2].stop();
+    let error = quorum.block_on(guard.release()).expect_err("one of three confirmed");
+    quorum.nodes[1].lose_replies(redsync_testkit::memory::Loss::Never);
+    quorum.nodes[2].start();
+    let rival = quorum.block_on(quorum.other_process().mutex(NAME).with_value("v").lock());
+    let rival = rival.expect("free at two of three");
+    assert_eq!(quorum.block_on(error.into_guard().release()).expect("one is left"), Released::Unclear);
+    quorum.run_for(ms(100));
+    assert_eq!(quorum.values(), [Some("v".to_owned()), Some("v".to_owned()), None], "the rival's");
+    quorum.block_on(rival.extend()).expect("undisturbed");
+    rival.leave();
+}
+
+#[test]
+fn an_extension_of_a_fixed_value_that_comes_late_deletes_nothing() {
+    let quorum = Quorum::of(1);
+    let guard = quorum.block_on(quorum.mutex().with_value("v").revive_on_extend(true).lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[0].delay_replies(ms(100));
+    quorum.block_on(common::drop_after(1, guard.extend()));
+    quorum.nodes[0].delay_replies(ms(1));
+    assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+    let rival = quorum.block_on(quorum.other_process().mutex(NAME).with_value("v").lock()).expect("free");
+    quorum.run_for(ms(500));
+    assert_eq!(quorum.keys_left(), 1, "the rival's");
+    rival.leave();
+}

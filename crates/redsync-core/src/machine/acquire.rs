@@ -42,8 +42,6 @@ pub struct AcquirePlan {
     pub source_is_fresh: bool,
     /// The nodes whose client may send a request twice.
     pub may_repeat: NodeSet,
-    /// The nodes at which an exact value must not be used, since something about it is still on its way.
-    pub in_doubt: NodeSet,
     /// Whether to ask the nodes in random order.
     pub shuffle: bool,
 }
@@ -144,7 +142,7 @@ impl Acquire {
     /// it counts as one that rivals may use too from now on.
     fn doubtful_nodes(&mut self, value: &Value) -> NodeSet {
         let same = self.attempts.iter_mut().filter(|attempt| attempt.value == *value);
-        same.fold(self.plan.in_doubt, |nodes, attempt| {
+        same.fold(self.values.in_doubt(value), |nodes, attempt| {
             attempt.turn_exact();
             nodes.union(attempt.in_doubt())
         })
@@ -346,8 +344,8 @@ impl Machine for Acquire {
         self.held
     }
 
-    fn in_doubt(&self) -> NodeSet {
+    fn in_doubt(&self) -> Vec<(Value, NodeSet)> {
         let exact = self.attempts.iter().filter(|attempt| attempt.exact);
-        exact.fold(NodeSet::EMPTY, |nodes, attempt| nodes.union(attempt.in_doubt()))
+        exact.map(|attempt| (attempt.value.clone(), attempt.in_doubt())).collect()
     }
 }

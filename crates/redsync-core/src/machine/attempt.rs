@@ -92,8 +92,11 @@ impl Attempt {
         !self.undo.retriable().is_empty()
     }
 
+    /// Whether nothing about this attempt can matter any more. What is in doubt about a value that rivals may
+    /// use too has no end that could be seen; it is kept until the machine stops settling.
     pub(super) fn is_settled(&self) -> bool {
-        self.round.open().is_empty() && self.undo.is_settled()
+        let in_doubt = if self.exact { self.in_doubt() } else { NodeSet::EMPTY };
+        self.round.open().is_empty() && self.undo.is_settled() && in_doubt.is_empty()
     }
 
     /// The nodes that may yet come to hold the value, or lose it, by what this attempt has sent.

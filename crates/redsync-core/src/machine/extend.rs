@@ -88,12 +88,7 @@ impl Extend {
     /// Starts at `now` with the first round.
     pub fn new(plan: ExtendPlan, source: Box<dyn Source>, now: Moment) -> Self {
         let nodes = plan.quorum.nodes();
-        let resend = match (plan.exact, plan.valid_until) {
-            (false, _) => Resend::FRESH,
-            (true, None) => Resend::ONCE,
-            (true, Some(end)) => Resend::once_until(end),
-        };
-        let undo = Sweep::new(plan.value.clone(), nodes, resend);
+        let undo = Sweep::new(plan.value.clone(), nodes, Resend::FRESH);
         let mut machine = Self {
             plan,
             source,
@@ -186,8 +181,10 @@ impl Extend {
         if granted {
             self.held.insert(id.node());
         }
-        // A key that was set anew after the lock was given back has nobody to remove it but us.
-        if self.given_back && self.plan.revive && (granted || (doubtful && !self.plan.exact)) {
+        // A key that was set anew after the lock was given back has nobody to remove it but us. Where rivals
+        // may use the value too it is left to its TTL: the release has deleted there once, and a second delete
+        // could hit what a rival has set since.
+        if self.given_back && self.plan.revive && !self.plan.exact && (granted || doubtful) {
             self.undo.want(id.node());
         }
         if matches!(self.phase, Phase::Asking { .. }) && index + 1 == self.rounds.len() {
@@ -268,14 +265,5 @@ impl Machine for Extend {
 
     fn held(&self) -> NodeSet {
         self.held
-    }
-
-    fn in_doubt(&self) -> NodeSet {
-        if !self.plan.exact {
-            return NodeSet::EMPTY;
-        }
-        let doubtful = self.rounds.iter().fold(NodeSet::EMPTY, |nodes, round| nodes.union(round.open()));
-        let revived = if self.given_back && self.plan.revive { doubtful } else { NodeSet::EMPTY };
-        revived.union(self.undo.unconfirmed())
     }
 }

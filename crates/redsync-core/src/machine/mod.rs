@@ -51,10 +51,10 @@ pub trait Machine {
         NodeSet::EMPTY
     }
 
-    /// The nodes where something about a value that rivals may use too is unanswered or unconfirmed. The
-    /// value is not to be used there before that is over.
-    fn in_doubt(&self) -> NodeSet {
-        NodeSet::EMPTY
+    /// The values that rivals may use too, each with the nodes where something about it is unanswered or
+    /// unconfirmed. The value is not to be used there before that is over.
+    fn in_doubt(&self) -> Vec<(Value, NodeSet)> {
+        Vec::new()
     }
 }
 
@@ -140,6 +140,13 @@ pub trait Source: Send {
 
     /// 64 random bits for jitter and for the order of nodes.
     fn random(&mut self) -> u64;
+
+    /// The nodes where `value` must not be used, since something about it is still on its way from an
+    /// earlier call. Asked for values that rivals may use too.
+    fn in_doubt(&self, value: &Value) -> NodeSet {
+        let _ = value;
+        NodeSet::EMPTY
+    }
 }
 
 /// Why no lock value could be had: what the user's value function returned.

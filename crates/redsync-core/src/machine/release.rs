@@ -60,6 +60,9 @@ pub struct ReleaseFailure {
     pub tries: u32,
     /// What each node answered last.
     pub answers: Vec<Answer>,
+    /// Of a value that rivals may use too: the nodes where it certainly still stands. Nothing more is sent there,
+    /// so that it can be tried again. Where a reply was lost it must not be.
+    pub not_deleted: NodeSet,
 }
 
 /// Releases a lock.
@@ -117,11 +120,18 @@ impl Release {
         let not_held = self.sweep.found(Found::NotHeld).len();
         if self.sweep.found(Found::Held).len() >= self.plan.quorum.needed() {
             Some(Released::Held)
-        } else if self.plan.asked.len().saturating_sub(not_held) < self.plan.quorum.needed() {
+        } else if self.can_be_held()
+            && self.plan.asked.len().saturating_sub(not_held) < self.plan.quorum.needed()
+        {
             Some(Released::AlreadyGone)
         } else {
             None
         }
+    }
+
+    /// Whether the nodes to ask are a quorum, and not just what an earlier release has left.
+    fn can_be_held(&self) -> bool {
+        self.plan.asked.len() >= self.plan.quorum.needed()
     }
 
     fn end_round(&mut self, now: Moment) {
@@ -144,12 +154,15 @@ impl Release {
     /// Ends the call with what is known by now.
     fn conclude(&mut self, gave_up: GaveUp, now: Moment) {
         let free = [Found::Held, Found::NotHeld, Found::GoneNow].map(|found| self.sweep.found(found).len());
-        let result = if free.iter().sum::<usize>() >= self.plan.quorum.needed() {
-            Ok(Released::Unclear)
-        } else {
-            Err(ReleaseFailure { gave_up, tries: self.tries, answers: self.sweep.answers() })
-        };
-        self.end_call(result, now);
+        if free.iter().sum::<usize>() >= self.plan.quorum.needed().min(self.plan.asked.len()) {
+            return self.end_call(Ok(Released::Unclear), now);
+        }
+        let was_cancelled = matches!(gave_up, GaveUp::Cancelled);
+        let (tries, answers, not_deleted) = (self.tries, self.sweep.answers(), self.sweep.not_deleted());
+        self.end_call(Err(ReleaseFailure { gave_up, tries, answers, not_deleted }), now);
+        if self.plan.exact && !was_cancelled {
+            self.sweep.send_no_more();
+        }
     }
 
     fn end_call(&mut self, result: Result<Released, ReleaseFailure>, now: Moment) {
@@ -168,6 +181,11 @@ impl Release {
         if self.phase.is_waited_for() && self.plan.deadline.is_some_and(|deadline| deadline <= now) {
             self.conclude(GaveUp::Deadline, now);
         }
+    }
+
+    /// An unconfirmed delete of a value that rivals may use too is kept in mind, see [`Machine::in_doubt`].
+    fn is_settled(&self) -> bool {
+        self.sweep.is_settled() && (!self.plan.exact || self.sweep.unconfirmed().is_empty())
     }
 
     fn collect(&mut self, now: Moment) {
@@ -202,10 +220,10 @@ impl Machine for Release {
         if let Some(result) = self.result.take() {
             return Action::Done(result);
         }
-        self.phase.wait(self.sweep.is_settled(), &self.pacer, self.plan.deadline)
+        self.phase.wait(self.is_settled(), &self.pacer, self.plan.deadline)
     }
 
-    fn in_doubt(&self) -> NodeSet {
-        if self.plan.exact { self.sweep.unconfirmed() } else { NodeSet::EMPTY }
+    fn in_doubt(&self) -> Vec<(Value, NodeSet)> {
+        if self.plan.exact { vec![(self.plan.value.clone(), self.sweep.unconfirmed())] } else { Vec::new() }
     }
 }

@@ -19,14 +19,9 @@ impl Resend {
     /// For a value that nobody else ever uses: deleting it once more does no harm.
     pub const FRESH: Self = Self { after_lost_reply: true, until: None };
 
-    /// For a value that rivals may use too, and a lock that is valid until `end`: before that no rival can
-    /// hold the lock, after it the key that is hit could be theirs.
-    pub const fn held_until(end: Moment) -> Self {
-        Self { after_lost_reply: true, until: Some(end) }
-    }
-
-    /// For a value that rivals may use too, at a node that granted it in a round that did not win: each
-    /// grant is undone once, and not after `end`, when its TTL may be over and the key a rival's.
+    /// For a value that rivals may use too, at nodes that certainly granted it. Each grant is deleted once: after a
+    /// lost reply the key that stands there may be a rival's. A delete that certainly was not executed leaves
+    /// ours in place, until `end`, when its TTL may be over.
     pub const fn once_until(end: Moment) -> Self {
         Self { after_lost_reply: false, until: Some(end) }
     }
@@ -44,6 +39,7 @@ impl Resend {
 pub(super) struct Sweep {
     value: Value,
     resend: Resend,
+    is_closed: bool,
     cells: Vec<Cell>,
 }
 
@@ -88,7 +84,7 @@ pub(super) enum Found {
 
 impl Sweep {
     pub(super) fn new(value: Value, nodes: usize, resend: Resend) -> Self {
-        Self { value, resend, cells: vec![Cell::CLEAN; nodes] }
+        Self { value, resend, is_closed: false, cells: vec![Cell::CLEAN; nodes] }
     }
 
     pub(super) fn set_resend(&mut self, resend: Resend) {
@@ -152,7 +148,7 @@ impl Sweep {
     /// The nodes where a delete failed and may be sent again.
     pub(super) fn retriable(&self) -> NodeSet {
         self.nodes_with(|cell| match (&cell.stage, &cell.last) {
-            _ if cell.needless => false,
+            _ if cell.needless || self.is_closed => false,
             (Stage::Rest, Answer::Failed(_)) => true,
             (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,
             (Stage::Rest | Stage::Wanted | Stage::Sent { .. }, _) => false,
@@ -177,6 +173,19 @@ impl Sweep {
     /// Whether nothing is on its way and nothing is to be sent again.
     pub(super) fn is_settled(&self) -> bool {
         self.sent().is_empty() && self.retriable().is_empty()
+    }
+
+    /// The nodes where the value certainly still stands: the delete was not executed.
+    pub(super) fn not_deleted(&self) -> NodeSet {
+        self.nodes_with(|cell| {
+            matches!((&cell.stage, &cell.last), (Stage::Rest, Answer::Failed(_))) && !cell.lost_reply
+        })
+    }
+
+    /// From now on only answers are taken in.
+    pub(super) fn send_no_more(&mut self) {
+        self.is_closed = true;
+        self.give_up_wanted();
     }
 
     /// Forgets what is on its way and sends nothing again.
@@ -208,15 +217,10 @@ impl Sweep {
         self.cells.iter().map(answer).collect()
     }
 
-    /// What may no longer be sent is left as it is; a node that was never asked stays in doubt.
+    /// What may no longer be sent is left as it is.
     fn give_up_wanted(&mut self) {
-        for cell in &mut self.cells {
-            if matches!(cell.stage, Stage::Wanted) {
-                cell.stage = Stage::Rest;
-                if matches!(cell.last, Answer::NotAsked) {
-                    cell.last = Answer::Open;
-                }
-            }
+        for cell in self.cells.iter_mut().filter(|cell| matches!(cell.stage, Stage::Wanted)) {
+            cell.stage = Stage::Rest;
         }
     }
 

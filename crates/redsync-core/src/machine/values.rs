@@ -1,6 +1,6 @@
 //! [`Values`]: the lock values of an acquire, round by round.
 
-use super::{Source, ValueError};
+use super::{NodeSet, Source, ValueError};
 use crate::Value;
 
 /// Hands out the value that the caller fixed, or one from the source for each round.
@@ -32,6 +32,11 @@ impl Values {
             self.repeats |= self.ahead.as_ref() == Some(&value) || is_used(&value);
         }
         Ok((value, self.repeats))
+    }
+
+    /// The nodes where an earlier call may still disturb this value, or be disturbed by it.
+    pub(super) fn in_doubt(&self, value: &Value) -> NodeSet {
+        self.source.in_doubt(value)
     }
 
     pub(super) fn random(&mut self) -> u64 {
