@@ -1,5 +1,5 @@
 //! The quickstart tells its story to the end, in memory and on real servers, also when one is down.
-#![allow(clippy::expect_used, reason = "tests state what they expect")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests state what they expect")]
 
 use std::{
     env,

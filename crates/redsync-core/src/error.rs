@@ -194,10 +194,10 @@ impl Error {
 /// answer, with which there might have been a quorum.
 fn refused_or_unreachable(quorum: Quorum, answers: &[Answer]) -> ErrorKind {
     let refusals = answers.iter().filter(|answer| matches!(answer, Answer::Refused(_)));
-    let by_same_value = |answer: &Answer| matches!(answer, Answer::Refused(Refusal::SameValue));
+    let by_same_value = answers.iter().filter(|answer| matches!(answer, Answer::Refused(Refusal::SameValue)));
     if !quorum.is_blocked_by(refusals.count()) {
         ErrorKind::Unreachable
-    } else if answers.iter().any(by_same_value) {
+    } else if quorum.is_blocked_by(by_same_value.count()) {
         ErrorKind::HeldUnderThisValue
     } else {
         ErrorKind::Taken
@@ -235,7 +235,9 @@ impl fmt::Display for ErrorKind {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAsked => f.write_str("not asked"),
+            Self::NotAsked => f.write_str(
+                "not asked: an earlier request about this value is unsettled there, or it never held it",
+            ),
             Self::Open => f.write_str("had not answered by then"),
             Self::Granted => f.write_str("granted"),
             Self::Refused(Refusal::Taken) => f.write_str("taken"),

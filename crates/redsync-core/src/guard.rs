@@ -75,8 +75,13 @@ impl Guard {
     ///
     /// When the future is dropped, the keys may last longer, but the guard's validity stays what it was.
     pub async fn extend(&self) -> Result<(), Error> {
-        let mut drive = self.extension();
-        let result = drive.result().await;
+        let mut result = self.extension().result().await;
+        // Another extension may have succeeded meanwhile, so that it is not the lock that has expired, but only
+        // the validity that this one went by.
+        if matches!(&result, Err(failure) if matches!(failure.cause, ExtendCause::Expired)) && self.is_valid()
+        {
+            result = self.extension().result().await;
+        }
         match result {
             Ok(valid_until) => {
                 self.prolong(valid_until);
@@ -96,8 +101,8 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// When too few nodes could be reached; the error gives the guard back. A lock that was gone already is no
-    /// error but an outcome.
+    /// When too few nodes could be reached; the error gives the guard back, to try again. It is not valid any
+    /// more, since the release may have happened. A lock that was gone already is no error but an outcome.
     ///
     /// # Cancel safety
     ///
@@ -123,8 +128,10 @@ impl Guard {
         self.releases_on_drop = false;
     }
 
+    /// A lock that is being given back is nobody's to rely on, whatever becomes of the release.
     fn valid_until_moment(&self) -> Moment {
-        self.held.state().valid_until
+        let state = self.held.state();
+        if state.is_given_back { Moment::default() } else { state.valid_until }
     }
 
     /// A validity only grows, and one that has ended does not come back.
@@ -136,7 +143,8 @@ impl Guard {
     }
 
     fn extension(&self) -> Drive<Extend> {
-        let drive = self.world.extend(&self.held.name, &self.settings, self.target());
+        let target = Target { valid_until: Some(self.valid_until_moment()), ..self.target() };
+        let drive = self.world.extend(&self.held.name, &self.settings, target);
         drive.following(Arc::clone(&self.held))
     }
 

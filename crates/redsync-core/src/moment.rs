@@ -25,6 +25,12 @@ impl Moment {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The moment `duration` earlier, or the origin.
+    #[must_use]
+    pub const fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration))
+    }
+
     /// The moment `duration` later, or the last representable one.
     #[must_use]
     pub const fn plus(self, duration: Duration) -> Self {

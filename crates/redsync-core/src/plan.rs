@@ -1,6 +1,6 @@
 //! From the settings of a lock to a running machine.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     Moment, Value,
@@ -81,10 +81,11 @@ impl World {
         let now = self.runtime.now();
         let plan = ReleasePlan {
             quorum: self.quorum,
-            resend: target.resend(),
+            resend: target.resend(settings.node_timeout),
             value: target.value,
             exact: target.exact,
             asked: target.nodes,
+            may_repeat: self.may_repeat,
             ttl: settings.ttl,
             node_timeout: settings.node_timeout,
             tries: settings.release_tries,
@@ -97,10 +98,11 @@ impl World {
 }
 
 impl Target {
-    fn resend(&self) -> Resend {
+    /// A delete that is sent when the validity is almost over could arrive after it.
+    fn resend(&self, node_timeout: Duration) -> Resend {
         match (self.exact, self.valid_until) {
             (false, _) => Resend::FRESH,
-            (true, Some(end)) => Resend::once_until(end),
+            (true, Some(end)) => Resend::once_until(end.minus(node_timeout)),
             (true, None) => Resend::ONCE,
         }
     }

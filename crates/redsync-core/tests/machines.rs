@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use redsync_core::{
     Delay, Moment, NodeError, Ttl, Value,
     machine::{
-        Acquire, AcquirePlan, Action, Drift, Event, Extend, ExtendPlan, Machine, NodeSet, Quorum, Release,
-        ReleasePlan, RequestId, Resend, Source, ValueError,
+        Acquire, AcquirePlan, Action, Drift, Event, Extend, ExtendCause, ExtendPlan, Machine, NodeSet,
+        Quorum, Release, ReleasePlan, RequestId, Resend, Source, ValueError,
     },
     wire::{Command, Outcome, Refusal},
 };
@@ -264,6 +264,7 @@ proptest! {
             exact,
             resend: if exact { Resend::ONCE } else { Resend::FRESH },
             asked: NodeSet::first(nodes),
+            may_repeat: NodeSet::EMPTY,
             ttl: Ttl::new(TTL).expect("in range"),
             node_timeout: NODE_TIMEOUT,
             tries,
@@ -304,4 +305,33 @@ fn nodes_are_asked_in_random_order_when_that_is_wanted() {
     };
     assert_eq!(order(1, false), [0, 1, 2, 3, 4]);
     assert!((1..20).any(|seed| order(seed, true) != order(seed, false)));
+}
+
+#[test]
+fn an_extension_whose_quorum_answers_after_the_validity_does_not_count() {
+    let plan = ExtendPlan {
+        quorum: Quorum::majority(3).expect("three"),
+        value: Value::new("value"),
+        exact: false,
+        asked: NodeSet::first(3),
+        ttl: Ttl::new(TTL).expect("in range"),
+        revive: true,
+        drift: Drift::DEFAULT,
+        node_timeout: NODE_TIMEOUT,
+        tries: 1,
+        delay: Delay::DEFAULT,
+        deadline: None,
+        valid_until: Some(START.plus(NODE_TIMEOUT)),
+    };
+    let mut machine = Extend::new(plan, Box::new(Counter(0)), START);
+    let ids: Vec<_> = std::iter::from_fn(|| match machine.poll() {
+        Action::Send { id, .. } => Some(id),
+        Action::WaitUntil(..) | Action::Done(_) | Action::Idle => None,
+    })
+    .collect();
+    // A process that was stopped finds the replies before its timer.
+    let late = START.plus(NODE_TIMEOUT);
+    ids.into_iter().for_each(|id| machine.handle(Event::Reply { id, outcome: Outcome::Granted }, late));
+    let Action::Done(Err(failure)) = machine.poll() else { panic!("it has failed") };
+    assert!(matches!(failure.cause, ExtendCause::Expired));
 }

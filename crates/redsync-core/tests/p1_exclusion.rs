@@ -9,7 +9,8 @@
 mod common;
 
 use common::{NAME, Quorum, TTL, ms};
-use redsync_core::{ErrorKind, Runtime};
+use redsync_core::{ErrorKind, Released, Runtime};
+use redsync_testkit::memory::Loss;
 
 #[test]
 fn validity_runs_from_the_sending_and_is_short_of_the_ttl_by_drift_and_two_milliseconds() {
@@ -46,17 +47,75 @@ fn a_second_holder_is_refused_until_the_first_has_released_or_expired() {
 
 #[test]
 fn an_extension_needs_a_quorum_of_all_nodes_and_not_of_those_that_granted() {
-    let quorum = Quorum::of(5);
-    quorum.nodes[3].set(NAME, "a rival's", Some(TTL));
-    quorum.nodes[4].set(NAME, "a rival's", Some(TTL));
-    let guard = quorum.block_on(quorum.mutex().lock()).expect("three of five");
-    quorum.nodes[2].stop();
-    let error = quorum.block_on(guard.extend()).expect_err("two of the three that granted are no quorum");
-    assert_eq!(error.kind(), ErrorKind::Unreachable);
-    assert!(guard.is_valid(), "it is held for as long as it was");
-    quorum.nodes[2].start();
-    quorum.block_on(guard.extend()).expect("three of five again");
-    assert_eq!(guard.valid_for(), ms(8000 - 80 - 2 - 1));
+    for exact in [false, true] {
+        let quorum = Quorum::of(5);
+        quorum.nodes[3].set(NAME, "a rival's", Some(TTL));
+        quorum.nodes[4].set(NAME, "a rival's", Some(TTL));
+        let mutex = if exact { quorum.mutex().with_value("v") } else { quorum.mutex() };
+        let guard = quorum.block_on(mutex.lock()).expect("three of five");
+        quorum.nodes[2].stop();
+        let error = quorum.block_on(guard.extend()).expect_err("two of the three that granted are no quorum");
+        assert_eq!(error.kind(), ErrorKind::Unreachable);
+        assert!(guard.is_valid(), "it is held for as long as it was");
+        quorum.nodes[2].start();
+        quorum.block_on(guard.extend()).expect("three of five again");
+        assert_eq!(guard.valid_for(), ms(8000 - 80 - 2 - 1));
+        guard.leave();
+    }
+}
+
+#[test]
+fn a_guard_whose_release_failed_is_not_valid() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.settle();
+    quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Broken));
+    let error = quorum.block_on(guard.release()).expect_err("no reply");
+    quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Never));
+    let guard = error.into_guard();
+    let rival = quorum.block_on(quorum.other_process().mutex(NAME).try_lock()).expect("it was released");
+    assert!(rival.is_valid() && !guard.is_valid());
+    let error = quorum.block_on(guard.extend()).expect_err("given back");
+    assert_eq!(error.kind(), ErrorKind::Expired);
+    rival.leave();
+}
+
+#[test]
+fn an_extension_that_is_overtaken_by_another_is_not_taken_for_the_end() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().ttl(ms(1000)).node_timeout(ms(200)).lock()).expect("free");
+    quorum.settle();
+    quorum.run_for(ms(900));
+    quorum.nodes.iter().for_each(|node| node.delay_replies(ms(60)));
+    let second = async {
+        quorum.runtime.sleep_until(quorum.runtime.now().plus(ms(55))).await;
+        guard.extend().await
+    };
+    let (first, second) = quorum.block_on(futures_util::future::join(guard.extend(), second));
+    first.expect("in time");
+    second.expect("the first has made it valid for longer");
+    assert!(guard.is_valid());
+    guard.leave();
+}
+
+#[test]
+fn a_lock_that_was_found_lost_is_not_revived_by_a_late_success() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.settle();
+    quorum.nodes.iter().for_each(|node| node.delay_replies(ms(50)));
+    let second = async {
+        quorum.runtime.sleep_until(quorum.runtime.now().plus(ms(5))).await;
+        for node in &quorum.nodes {
+            node.execute(&["DEL", NAME]).expect("a plain delete");
+            node.delay_replies(ms(1));
+        }
+        guard.extend().await
+    };
+    let (first, second) = quorum.block_on(futures_util::future::join(guard.extend(), second));
+    assert_eq!(second.expect_err("deleted").kind(), ErrorKind::Lost);
+    first.expect("it was executed before");
+    assert!(!guard.is_valid());
     guard.leave();
 }
 
@@ -120,7 +179,8 @@ fn a_client_that_sends_twice_does_not_refuse_itself() {
     };
     let quorum = Quorum::build(3, repeating);
     let guard = quorum.block_on(quorum.mutex().try_lock()).expect("a second SET finds our own value");
-    quorum.block_on(guard.release()).expect("all nodes answer");
+    let released = quorum.block_on(guard.release()).expect("all nodes answer");
+    assert_eq!(released, Released::Unclear, "the second delete finds nothing");
     let error = quorum.block_on(quorum.mutex().with_value("v").try_lock()).expect_err("it may be a rival's");
     assert_eq!(error.kind(), ErrorKind::HeldUnderThisValue);
 }

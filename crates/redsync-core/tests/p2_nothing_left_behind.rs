@@ -9,8 +9,10 @@
 mod common;
 
 use common::{NAME, Quorum, TTL, drop_after, ms};
-use redsync_core::{ErrorKind, Mutex};
-use redsync_testkit::memory::Loss;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use redsync_core::{Delay, ErrorKind, Mutex};
+use redsync_testkit::memory::{Held, Loss};
 
 /// How a quorum is troubled while an acquire is dropped.
 struct Trouble {
@@ -121,6 +123,44 @@ fn an_undo_that_overtook_its_set_is_repeated() {
         quorum.settle();
         assert_eq!(quorum.keys_left(), 0, "exact: {exact}");
     }
+}
+
+#[test]
+fn an_undo_that_is_on_its_way_when_the_late_answer_comes_is_repeated() {
+    let late_answers: [fn(&Held); 2] = [
+        |set| set.reply(),
+        |set| {
+            set.execute();
+            set.lose();
+        },
+    ];
+    for answer in late_answers {
+        let quorum = Quorum::of(1);
+        quorum.nodes[0].pause();
+        quorum.block_on(quorum.mutex().try_lock()).expect_err("no answer");
+        quorum.run_for(ms(100));
+        let held = quorum.nodes[0].held();
+        let [set, undo] = &held[..] else { panic!("a SET and its undo") };
+        undo.execute();
+        answer(set);
+        quorum.run_for(ms(10));
+        undo.reply();
+        quorum.run_for(ms(10));
+        quorum.nodes[0].resume();
+        quorum.settle();
+        assert_eq!(quorum.keys_left(), 0);
+    }
+}
+
+#[test]
+fn a_panic_in_a_function_of_the_users_leaves_no_key() {
+    let quorum = Quorum::of(3);
+    quorum.nodes.iter().take(2).for_each(|node| node.set(NAME, "a rival's", Some(TTL)));
+    let mutex = quorum.mutex().retry_delay(Delay::by(|_| panic!("the user's own")));
+    let result = catch_unwind(AssertUnwindSafe(|| quorum.block_on(mutex.lock())));
+    assert!(result.is_err());
+    quorum.run_for(ms(100));
+    assert_eq!(quorum.keys_left(), 2, "the rival's");
 }
 
 #[test]

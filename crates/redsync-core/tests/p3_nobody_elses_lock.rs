@@ -149,3 +149,13 @@ fn an_extension_of_a_fixed_value_that_comes_late_deletes_nothing() {
     assert_eq!(quorum.keys_left(), 1, "the rival's");
     rival.leave();
 }
+
+#[test]
+fn a_release_that_could_come_too_late_is_not_sent() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().with_value("v").lock()).expect("free");
+    quorum.settle();
+    quorum.run_for(guard.valid_for() - ms(1));
+    quorum.nodes.iter().for_each(|node| node.delay_requests(ms(200)));
+    assert_eq!(quorum.block_on(guard.release()).expect("nothing to fail"), Released::Expired);
+}

@@ -64,6 +64,16 @@ fn errors_of_a_lock_name_what_every_node_said() {
 }
 
 #[test]
+fn one_key_of_the_same_value_among_a_rivals_does_not_make_the_lock_ours() {
+    let quorum = Quorum::of(3);
+    quorum.nodes[0].set(NAME, "v", Some(TTL));
+    quorum.nodes.iter().skip(1).for_each(|node| node.set(NAME, "a rival's", Some(TTL)));
+    let error =
+        quorum.block_on(quorum.mutex().with_value("v").wait_for_all(true).try_lock()).expect_err("taken");
+    assert_eq!(error.kind(), ErrorKind::Taken);
+}
+
+#[test]
 fn failed_and_unknown_are_different_things() {
     let quorum = Quorum::of(3);
     quorum.nodes[0].stop();

@@ -133,7 +133,8 @@ impl Acquire {
         self.shuffle(&mut requests);
         self.outbox.extend(requests);
         let valid_until = now.plus(self.plan.drift.validity(self.plan.ttl));
-        self.attempts.push(Attempt::new(value, exact, round, nodes, valid_until));
+        let undo_until = valid_until.minus(self.plan.node_timeout);
+        self.attempts.push(Attempt::new(value, exact, round, nodes, valid_until, undo_until));
         self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
         self.decide(now, false);
     }

@@ -14,15 +14,24 @@ pub(super) struct Attempt {
     pub(super) exact: bool,
     /// Until when a lock that this attempt wins is valid.
     pub(super) valid_until: Moment,
+    undo_until: Moment,
     round: Round,
     undo: Sweep,
     abandoned: bool,
 }
 
 impl Attempt {
-    pub(super) fn new(value: Value, exact: bool, round: Round, nodes: usize, valid_until: Moment) -> Self {
-        let undo = Sweep::new(value.clone(), nodes, resend(exact, valid_until));
-        Self { value, exact, valid_until, round, undo, abandoned: false }
+    /// `undo_until` is the moment after which the undo of a value that rivals may use too could come too late.
+    pub(super) fn new(
+        value: Value,
+        exact: bool,
+        round: Round,
+        nodes: usize,
+        valid_until: Moment,
+        undo_until: Moment,
+    ) -> Self {
+        let undo = Sweep::new(value.clone(), nodes, resend(exact, undo_until));
+        Self { value, exact, valid_until, undo_until, round, undo, abandoned: false }
     }
 
     /// Takes in a reply; says whether it answers a request of this attempt.
@@ -77,7 +86,7 @@ impl Attempt {
     /// From now on this value counts as one that rivals may use too.
     pub(super) fn turn_exact(&mut self) {
         self.exact = true;
-        self.undo.set_resend(resend(true, self.valid_until));
+        self.undo.set_resend(resend(true, self.undo_until));
     }
 
     pub(super) fn next_undo(&mut self, ids: &mut Ids, now: Moment) -> Option<(RequestId, Command)> {
@@ -127,6 +136,6 @@ impl Attempt {
     }
 }
 
-fn resend(exact: bool, valid_until: Moment) -> Resend {
-    if exact { Resend::once_until(valid_until) } else { Resend::FRESH }
+fn resend(exact: bool, undo_until: Moment) -> Resend {
+    if exact { Resend::once_until(undo_until) } else { Resend::FRESH }
 }

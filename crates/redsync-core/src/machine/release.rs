@@ -22,6 +22,8 @@ pub struct ReleasePlan {
     pub resend: Resend,
     /// The nodes that may hold the value.
     pub asked: NodeSet,
+    /// The nodes whose client may send a request twice.
+    pub may_repeat: NodeSet,
     /// The TTL of the keys, after which clean-up is pointless.
     pub ttl: Ttl,
     /// How long to wait for the nodes' replies in a round.
@@ -45,8 +47,9 @@ pub enum Released {
     AlreadyGone,
     /// The lock is free now, but too many replies were lost to tell whether it was held until now.
     Unclear,
-    /// The guard's validity was over, and its value is one that rivals may use too. Nothing was sent, since
-    /// what would be deleted could be theirs; what is left of our keys ends with their TTL.
+    /// The guard's validity was over, or too nearly so for a request to arrive in time, and its value is one that
+    /// rivals may use too. Nothing was sent, since what would be deleted could be theirs; what is left of
+    /// our keys ends with their TTL.
     Expired,
 }
 
@@ -84,6 +87,7 @@ impl Release {
     /// Starts at `now` with the first round.
     pub fn new(plan: ReleasePlan, source: Box<dyn Source>, now: Moment) -> Self {
         let mut sweep = Sweep::new(plan.value.clone(), plan.quorum.nodes(), plan.resend);
+        sweep.expect_lost_replies(plan.may_repeat);
         plan.asked.iter().for_each(|node| sweep.want(node));
         let mut machine = Self {
             phase: Phase::Asking { until: now.plus(plan.node_timeout) },

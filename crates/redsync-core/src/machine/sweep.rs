@@ -87,6 +87,15 @@ impl Sweep {
         Self { value, resend, is_closed: false, cells: vec![Cell::CLEAN; nodes] }
     }
 
+    /// A client that may send a request twice may have lost the first reply.
+    pub(super) fn expect_lost_replies(&mut self, nodes: NodeSet) {
+        for node in nodes.iter() {
+            if let Some(cell) = self.cells.get_mut(node) {
+                cell.lost_reply = true;
+            }
+        }
+    }
+
     pub(super) fn set_resend(&mut self, resend: Resend) {
         self.resend = resend;
     }
