@@ -101,6 +101,10 @@ struct Following {
     told: bool,
 }
 
+/// After so many events other tasks get their turn: where every node fails at once and there is no delay between
+/// tries, there is always another event.
+const EVENTS_IN_A_ROW: usize = 64;
+
 enum Step<T> {
     Done(T),
     Idle,
@@ -109,7 +113,7 @@ enum Step<T> {
 impl<M: Machine + Send + Unpin + 'static> Engine<M> {
     /// Goes on until the machine is done, idle, or has to wait.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step<M::Output>> {
-        loop {
+        for _ in 0..EVENTS_IN_A_ROW {
             match self.carry_out() {
                 Some(step) => return Poll::Ready(step),
                 None => match self.poll_event(cx) {
@@ -118,6 +122,8 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
                 },
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Carries out the machine's actions until it waits or there is something to return.

@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 use crate::{
-    Answer, Guard, InvalidOption,
+    Answer, Guard, InvalidOption, NodeError,
     machine::{AcquireFailure, ExtendCause, ExtendFailure, GaveUp, Quorum, ReleaseFailure, ValueError},
     redsync::World,
     wire::Refusal,
@@ -244,7 +244,7 @@ impl fmt::Display for Answer {
             Self::Refused(Refusal::SameValue) => f.write_str("held under this very value"),
             Self::Refused(Refusal::OtherValue) => f.write_str("another value stands there"),
             Self::Refused(Refusal::Missing) => f.write_str("the key is gone"),
-            Self::Failed(error) | Self::Unknown(error) => write!(f, "{error}"),
+            Self::Failed(error) | Self::Unknown(error) => describe(error, f),
         }
     }
 }
@@ -267,6 +267,14 @@ impl StdError for Error {
                 Answer::NotAsked | Answer::Open | Answer::Granted | Answer::Refused(_) => None,
             }),
         }
+    }
+}
+
+/// The error with its cause, since this text is all that a log line gets. A server's own words are in it already.
+fn describe(error: &NodeError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error.source() {
+        Some(cause) if error.code().is_none() => write!(f, "{error}: {cause}"),
+        Some(_) | None => write!(f, "{error}"),
     }
 }
 

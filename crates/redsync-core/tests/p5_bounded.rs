@@ -10,6 +10,8 @@ mod common;
 
 use std::time::Duration;
 
+use std::future::Future as _;
+
 use common::{NAME, Quorum, TTL, ms};
 use redsync_core::{ErrorKind, Released, Runtime};
 
@@ -121,4 +123,20 @@ fn a_delay_function_may_ask_the_guard_that_is_being_extended() {
     quorum.nodes.iter().for_each(|node| node.stop());
     let error = quorum.block_on(held.extend()).expect_err("nobody there");
     assert_eq!(error.tries(), 3);
+}
+
+#[test]
+fn a_call_whose_tries_fail_at_once_gives_way_to_others() {
+    let quorum = Quorum::of(3);
+    quorum.nodes.iter().for_each(|node| node.stop());
+    let mutex = quorum.mutex().tries(1000).retry_delay(ms(0));
+    let polls = std::cell::Cell::new(0);
+    let mut lock = std::pin::pin!(mutex.lock());
+    let counted = std::future::poll_fn(|cx| {
+        polls.set(polls.get() + 1);
+        lock.as_mut().poll(cx)
+    });
+    let error = quorum.block_on(counted).expect_err("nobody there");
+    assert_eq!((error.kind(), error.tries()), (ErrorKind::Unreachable, 1000));
+    assert!(polls.get() > 10, "{} polls", polls.get());
 }

@@ -29,7 +29,7 @@ fn errors_of_a_lock_name_what_every_node_said() {
             ErrorKind::Taken,
             "memory-1): taken",
         ),
-        ("stopped", |q| q.nodes.iter().for_each(|n| n.stop()), ErrorKind::Unreachable, "not sent"),
+        ("stopped", |q| q.nodes.iter().for_each(|n| n.stop()), ErrorKind::Unreachable, "not sent: "),
         ("paused", |q| q.nodes.iter().for_each(|n| n.pause()), ErrorKind::Unreachable, "had not answered"),
         (
             "no permission",

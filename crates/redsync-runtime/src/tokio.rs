@@ -7,7 +7,10 @@ use tokio::runtime::Handle;
 
 use crate::{NoRuntime, clock};
 
-/// Runs background work on a Tokio runtime, whose time driver must be enabled.
+/// Runs background work on a Tokio runtime, whose time driver must be enabled (`enable_all` does).
+///
+/// Work runs on the runtime that the calling thread is in, and ends with it: a guard that is dropped in a
+/// runtime of its own that ends at once is released by its TTL only. `Redsync::settled` waits for such work.
 #[derive(Clone, Debug)]
 pub struct TokioRuntime {
     captured: Handle,
