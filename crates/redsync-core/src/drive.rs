@@ -89,7 +89,9 @@ struct Engine<M> {
     machine: M,
     ticket: Ticket,
     calls: FuturesUnordered<BoxFuture<'static, (RequestId, Outcome)>>,
-    timer: Option<(Moment, BoxFuture<'static, ()>)>,
+    /// When to wake up, and the timer once there is a task to make it in: a destructor makes none, since that
+    /// can panic outside of a runtime.
+    timer: Option<(Moment, Option<BoxFuture<'static, ()>>)>,
     following: Option<Following>,
     is_waited_for: bool,
 }
@@ -150,7 +152,7 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
 
     fn set_timer(&mut self, at: Moment) {
         if self.timer.as_ref().is_none_or(|(set, _)| *set != at) {
-            self.timer = Some((at, self.world.runtime.sleep_until(at)));
+            self.timer = Some((at, None));
         }
     }
 
@@ -165,8 +167,9 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
         if let Poll::Ready(Some((id, outcome))) = Pin::new(&mut self.calls).poll_next(cx) {
             return Poll::Ready(Event::Reply { id, outcome });
         }
-        if let Some((_, timer)) = &mut self.timer
-            && timer.as_mut().poll(cx).is_ready()
+        let runtime = &self.world.runtime;
+        if let Some((at, timer)) = &mut self.timer
+            && timer.get_or_insert_with(|| runtime.sleep_until(*at)).as_mut().poll(cx).is_ready()
         {
             self.timer = None;
             return Poll::Ready(Event::Tick);
@@ -231,12 +234,11 @@ impl Following {
         }
         machine.handle(event, now);
         if !state.is_given_back {
-            state.nodes = state.nodes.union(machine.held());
+            state.note(machine);
         }
     }
 
     fn report<M: Machine>(&self, machine: &M) {
-        let mut state = self.held.state();
-        state.nodes = state.nodes.union(machine.held());
+        self.held.state().note(machine);
     }
 }

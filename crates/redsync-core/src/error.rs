@@ -114,6 +114,10 @@ impl Error {
         Self::new(ErrorKind::InvalidOption, name, "use", ending).caused_by(Cause::Option(option))
     }
 
+    pub(crate) fn cancelled(name: &Arc<str>) -> Self {
+        Self::new(ErrorKind::Cancelled, name, "lock", "before anything was sent".to_owned())
+    }
+
     pub(crate) fn closed(name: &Arc<str>) -> Self {
         Self::new(ErrorKind::Cancelled, name, "lock", "it was shut down".to_owned())
     }

@@ -151,7 +151,9 @@ impl Guard {
     fn give_back(&mut self) -> Drive<Release> {
         self.releases_on_drop = false;
         self.held.give_back();
-        self.world.release(&self.held.name, &self.settings, self.target())
+        let mut target = self.target();
+        target.nodes = target.nodes.without(self.held.state().absent);
+        self.world.release(&self.held.name, &self.settings, target)
     }
 
     /// A value of our own can be asked for everywhere; one that rivals may use too only where it is ours.

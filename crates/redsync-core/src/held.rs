@@ -6,7 +6,7 @@ use event_listener::{Event, EventListener};
 
 use crate::{
     Moment, Value,
-    machine::{Lease, NodeSet},
+    machine::{Lease, Machine, NodeSet},
 };
 
 /// A lock that this process holds or held.
@@ -25,14 +25,25 @@ pub(crate) struct State {
     pub(crate) valid_until: Moment,
     /// The nodes that certainly hold the value.
     pub(crate) nodes: NodeSet,
+    /// The nodes that certainly do not. They need not be asked to delete it, which is worth most where a node
+    /// hangs: what was never sent there needs no clean-up.
+    pub(crate) absent: NodeSet,
     /// Whether the lock was given back; grants that arrive from then on are to be removed.
     pub(crate) is_given_back: bool,
 }
 
+impl State {
+    /// Takes in what a machine has found out.
+    pub(crate) fn note<M: Machine>(&mut self, machine: &M) {
+        self.nodes = self.nodes.union(machine.held());
+        self.absent = self.absent.union(machine.absent()).without(self.nodes);
+    }
+}
+
 impl Held {
     pub(crate) fn new(name: Arc<str>, lease: Lease) -> Self {
-        let Lease { value, exact, valid_until, held: nodes } = lease;
-        let state = State { valid_until, nodes, is_given_back: false };
+        let Lease { value, exact, valid_until, held: nodes, absent } = lease;
+        let state = State { valid_until, nodes, absent, is_given_back: false };
         Self { name, value, exact, state: Mutex::new(state), given_back: Event::new() }
     }
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, poll_immediate, select};
 
 use crate::{
     Delay, Error, Guard, InvalidOption, Released, Value,
@@ -123,8 +123,9 @@ impl Mutex {
     /// Draws values from `function` instead of the built-in generator of 128 random bits. [`with_value`](Self::with_value)
     /// overrides it.
     ///
-    /// It is called once more than there are rounds, to find out whether it repeats itself; a value that it
-    /// repeats is treated like one set by [`with_value`](Self::with_value).
+    /// Its values must be unique among all processes that use the lock. It is called once more than there are
+    /// rounds, to find out whether it repeats itself; a value that it repeats is treated like one set by
+    /// [`with_value`](Self::with_value). That two processes return the same ones cannot be found out.
     #[must_use]
     pub fn value_fn<F>(mut self, function: F) -> Self
     where
@@ -214,10 +215,15 @@ impl Mutex {
     /// As [`lock`](Self::lock).
     pub async fn lock_unless(&self, cancel: impl Future<Output = ()>) -> Result<Guard, Error> {
         let settings = self.settings().map_err(|option| Error::invalid(&self.name, option))?;
+        let mut cancel = pin!(cancel);
         let Some(closing) = self.world.on_closing() else { return Err(Error::closed(&self.name)) };
+        // A call that is cancelled before it begins sends nothing.
+        if poll_immediate(cancel.as_mut()).await.is_some() {
+            return Err(Error::cancelled(&self.name));
+        }
         let mut drive = self.world.acquire(&self.name, &settings);
         let result = {
-            let (cancel, result) = (pin!(cancel), pin!(drive.result()));
+            let result = pin!(drive.result());
             match select(select(cancel, closing), result).await {
                 Either::Left(_) => None,
                 Either::Right((result, _)) => Some(result),

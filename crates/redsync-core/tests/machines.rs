@@ -124,7 +124,7 @@ impl<M: Machine> Observed<M> {
 
     fn note_sent(&mut self, id: RequestId, command: Command) {
         assert!(self.sent.iter().all(|(other, _)| *other != id), "an id is used once");
-        let (Command::Acquire { value, .. } | Command::Extend { value, .. } | Command::Release { value }) =
+        let (Command::Acquire { value, .. } | Command::Extend { value, .. } | Command::Release { value, .. }) =
             &command;
         let proof = self.proofs.entry((value.clone(), id.node())).or_default();
         match command {
@@ -140,7 +140,7 @@ impl<M: Machine> Observed<M> {
     }
 
     fn note_reply(&mut self, id: RequestId, command: &Command, outcome: &Outcome) {
-        let (Command::Acquire { value, .. } | Command::Extend { value, .. } | Command::Release { value }) =
+        let (Command::Acquire { value, .. } | Command::Extend { value, .. } | Command::Release { value, .. }) =
             command;
         let Some(proof) = self.proofs.get_mut(&(value.clone(), id.node())) else { return };
         match (command, outcome) {

@@ -289,3 +289,23 @@ fn sleep(quorum: &Quorum, duration: std::time::Duration) -> impl Future<Output =
     use redsync_core::Runtime;
     quorum.runtime.sleep_until(quorum.runtime.now().plus(duration))
 }
+
+#[test]
+fn a_call_that_is_cancelled_before_it_begins_sends_nothing() {
+    let quorum = Quorum::of(3);
+    let error = quorum.block_on(quorum.mutex().lock_unless(std::future::ready(()))).expect_err("cancelled");
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert!(quorum.nodes.iter().all(|node| node.calls().is_empty()));
+}
+
+#[test]
+fn a_node_that_certainly_has_nothing_is_not_asked_to_delete_it() {
+    let quorum = Quorum::of(5);
+    quorum.nodes[3].stop();
+    quorum.nodes[4].set(NAME, "a rival's", Some(TTL));
+    let guard = quorum.block_on(quorum.mutex().wait_for_all(true).lock()).expect("three of five");
+    quorum.nodes.iter().for_each(|node| node.forget_calls());
+    quorum.block_on(guard.release()).expect("reachable");
+    let asked: Vec<_> = quorum.nodes.iter().map(|node| !node.calls().is_empty()).collect();
+    assert_eq!(asked, [true, true, true, false, false]);
+}

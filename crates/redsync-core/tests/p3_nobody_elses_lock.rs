@@ -159,3 +159,33 @@ fn a_release_that_could_come_too_late_is_not_sent() {
     quorum.nodes.iter().for_each(|node| node.delay_requests(ms(200)));
     assert_eq!(quorum.block_on(guard.release()).expect("nothing to fail"), Released::Expired);
 }
+
+#[test]
+fn a_release_that_must_not_come_late_takes_one_request_even_where_the_script_is_forgotten() {
+    let quorum = Quorum::of(1);
+    let guard = quorum.block_on(quorum.mutex().with_value("v").lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[0].flush_scripts();
+    quorum.nodes[0].forget_calls();
+    assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+    assert_eq!(quorum.nodes[0].calls().into_iter().collect::<Vec<_>>(), [("EVAL".to_owned(), 1)]);
+}
+
+#[test]
+fn a_value_function_that_comes_back_to_a_value_turns_to_the_rules_of_fixed_ones() {
+    let quorum = Quorum::of(3);
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let alternating = move || {
+        let index = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(["a", "b"][index % 2].to_owned())
+    };
+    quorum.nodes.iter().for_each(|node| node.pause());
+    let mutex = quorum.mutex().value_fn(alternating).tries(4).retry_delay(ms(10));
+    quorum.block_on(mutex.lock()).expect_err("no answer");
+    let held = quorum.nodes[0].held();
+    let sets = held.iter().filter(|request| request.request().name() != "EVALSHA").count();
+    // Two rounds under rules of fresh values ask and undo; the third finds "a" in doubt everywhere, as the
+    // fourth does "b".
+    assert_eq!((sets, held.len()), (2, 4));
+    quorum.nodes.iter().for_each(|node| node.resume());
+}

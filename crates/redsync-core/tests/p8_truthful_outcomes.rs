@@ -260,3 +260,51 @@ fn impossible_quorums_are_refused() {
     assert!(matches!(build(5, Some(6)), Err(InvalidOption::Quorum { needed: 6, nodes: 5 })));
     assert!(build(64, None).is_ok() && build(5, Some(4)).is_ok());
 }
+
+#[test]
+fn a_late_extension_does_not_delete_what_the_release_is_to_find() {
+    let quorum = Quorum::of(1);
+    let guard = quorum.block_on(quorum.mutex().revive_on_extend(true).lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[0].delay_replies(ms(5));
+    quorum.block_on(common::drop_after(1, guard.extend()));
+    quorum.nodes[0].delay_requests(ms(20));
+    assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+    quorum.settle();
+    assert_eq!(quorum.nodes[0].calls().get("EVALSHA"), Some(&2), "the extension and one delete");
+}
+
+#[test]
+fn votes_do_not_carry_over_from_one_try_to_the_next() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().extend_tries(2).retry_delay(ms(10)).lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[1].stop();
+    quorum.nodes[2].stop();
+    let extended = quorum.block_on(async {
+        let switch = async {
+            use redsync_core::Runtime;
+            quorum.runtime.sleep_until(quorum.runtime.now().plus(ms(5))).await;
+            quorum.nodes[0].stop();
+            quorum.nodes[1].start();
+        };
+        futures_util::future::join(guard.extend(), switch).await.0
+    });
+    assert_eq!(extended.expect_err("one node in each try").kind(), ErrorKind::Unreachable);
+    guard.leave();
+}
+
+#[test]
+fn a_rejection_of_a_repeated_request_is_not_taken_for_certain() {
+    let quorum = Quorum::build(1, |node| node.delivering(redsync_core::Delivery::MayRepeat));
+    quorum.nodes[0].refuse_all(ErrorReply::new("LOADING", "Redis is loading the dataset in memory"));
+    let error = quorum.block_on(quorum.mutex().try_lock()).expect_err("loading");
+    assert!(
+        matches!(error.nodes()[0].answer(), Answer::Unknown(_)),
+        "an earlier copy may have been executed"
+    );
+    let plain = Quorum::of(1);
+    plain.nodes[0].refuse_all(ErrorReply::new("LOADING", "Redis is loading the dataset in memory"));
+    let error = plain.block_on(plain.mutex().try_lock()).expect_err("loading");
+    assert!(matches!(error.nodes()[0].answer(), Answer::Failed(_)));
+}

@@ -89,6 +89,7 @@ pub struct Acquire {
     last_answers: Vec<Answer>,
     too_late: bool,
     held: NodeSet,
+    absent: NodeSet,
     pacer: Pacer,
 }
 
@@ -107,6 +108,7 @@ impl Acquire {
             last_answers: Vec::new(),
             too_late: false,
             held: NodeSet::EMPTY,
+            absent: NodeSet::EMPTY,
             pacer: Pacer::new(),
         };
         machine.start_round(now);
@@ -194,11 +196,13 @@ impl Acquire {
     fn win(&mut self, now: Moment) {
         let Some(current) = self.attempts.last() else { return };
         self.held = current.granted();
+        self.absent = current.absent();
         self.result = Some(Ok(Lease {
             value: current.value.clone(),
             exact: current.exact,
             valid_until: current.valid_until,
             held: self.held,
+            absent: self.absent,
         }));
         self.phase = Phase::settling(now, self.plan.ttl);
     }
@@ -260,6 +264,7 @@ impl Acquire {
     fn note_late_grants(&mut self) {
         if let Some(winner) = self.attempts.last().filter(|attempt| !attempt.is_abandoned()) {
             self.held = winner.granted();
+            self.absent = winner.absent();
         }
     }
 
@@ -343,6 +348,10 @@ impl Machine for Acquire {
 
     fn held(&self) -> NodeSet {
         self.held
+    }
+
+    fn absent(&self) -> NodeSet {
+        self.absent
     }
 
     fn in_doubt(&self) -> Vec<(Value, NodeSet)> {

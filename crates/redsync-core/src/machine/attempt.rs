@@ -52,7 +52,7 @@ impl Attempt {
     /// A delete that was sent before this late answer may have come too early, or was in vain.
     fn undo_late(&mut self, node: usize, outcome: &Outcome) {
         match outcome {
-            Outcome::Granted => self.undo.want(node),
+            Outcome::Granted | Outcome::Revived => self.undo.want(node),
             Outcome::Unknown(_) if !self.exact => self.undo.want(node),
             Outcome::Unknown(_) => {}
             Outcome::Refused(_) | Outcome::Failed(_) => self.undo.spare(node),
@@ -122,6 +122,11 @@ impl Attempt {
         self.round.granted()
     }
 
+    /// The nodes that certainly do not hold the value, and never will by what this attempt has sent.
+    pub(super) fn absent(&self) -> NodeSet {
+        self.round.refused().union(self.round.failed())
+    }
+
     pub(super) fn answers(&self) -> Vec<Answer> {
         self.round.answers()
     }
@@ -131,7 +136,11 @@ impl Attempt {
     fn as_ours(&self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Refused(Refusal::SameValue) if !self.exact => Outcome::Granted,
-            Outcome::Granted | Outcome::Refused(_) | Outcome::Failed(_) | Outcome::Unknown(_) => outcome,
+            Outcome::Granted
+            | Outcome::Revived
+            | Outcome::Refused(_)
+            | Outcome::Failed(_)
+            | Outcome::Unknown(_) => outcome,
         }
     }
 }

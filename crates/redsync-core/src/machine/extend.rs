@@ -173,7 +173,8 @@ impl Extend {
         if self.undo.answer(id, &outcome) {
             return;
         }
-        let granted = matches!(outcome, Outcome::Granted);
+        let revived = matches!(outcome, Outcome::Revived);
+        let granted = revived || matches!(outcome, Outcome::Granted);
         let doubtful = matches!(outcome, Outcome::Unknown(_));
         let Some(index) = self.rounds.iter_mut().rposition(|round| round.answer(id, outcome.clone())) else {
             return;
@@ -184,7 +185,7 @@ impl Extend {
         // A key that was set anew after the lock was given back has nobody to remove it but us. Where rivals
         // may use the value too it is left to its TTL: the release has deleted there once, and a second delete
         // could hit what a rival has set since.
-        if self.given_back && self.plan.revive && !self.plan.exact && (granted || doubtful) {
+        if self.given_back && self.plan.revive && !self.plan.exact && (revived || doubtful) {
             self.undo.want(id.node());
         }
         if matches!(self.phase, Phase::Asking { .. }) && index + 1 == self.rounds.len() {

@@ -16,6 +16,8 @@ pub struct Lease {
     pub valid_until: Moment,
     /// The nodes that certainly hold the value.
     pub held: NodeSet,
+    /// The nodes that certainly do not.
+    pub absent: NodeSet,
 }
 
 /// The part of a TTL that clocks may differ by: finite, from 0 to less than 1.

@@ -51,6 +51,11 @@ pub trait Machine {
         NodeSet::EMPTY
     }
 
+    /// The nodes that certainly do not hold the lock's value, and never will by what this machine did.
+    fn absent(&self) -> NodeSet {
+        NodeSet::EMPTY
+    }
+
     /// The values that rivals may use too, each with the nodes where something about it is unanswered or
     /// unconfirmed. The value is not to be used there before that is over.
     fn in_doubt(&self) -> Vec<(Value, NodeSet)> {

@@ -26,7 +26,7 @@ pub enum Answer {
 impl From<Outcome> for Answer {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Granted => Self::Granted,
+            Outcome::Granted | Outcome::Revived => Self::Granted,
             Outcome::Refused(refusal) => Self::Refused(refusal),
             Outcome::Failed(error) => Self::Failed(error),
             Outcome::Unknown(error) => Self::Unknown(error),
@@ -89,6 +89,10 @@ impl Round {
 
     pub(super) fn refused(&self) -> NodeSet {
         self.nodes_with(|answer| matches!(answer, Answer::Refused(_)))
+    }
+
+    pub(super) fn failed(&self) -> NodeSet {
+        self.nodes_with(|answer| matches!(answer, Answer::Failed(_)))
     }
 
     pub(super) fn open(&self) -> NodeSet {

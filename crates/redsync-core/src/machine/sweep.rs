@@ -138,7 +138,9 @@ impl Sweep {
         let (node, cell) = cells.find(|(_, cell)| matches!(cell.stage, Stage::Wanted))?;
         let id = ids.next(node);
         cell.stage = Stage::Sent { id, again: false };
-        Some((id, Command::Release { value: self.value.clone() }))
+        // What must not be sent after some moment must not be sent in two steps either.
+        let in_one = self.resend.until.is_some();
+        Some((id, Command::Release { value: self.value.clone(), in_one }))
     }
 
     /// Takes in a reply; says whether it answers a request of this sweep.

@@ -30,6 +30,9 @@ pub enum Command {
     Release {
         /// What the key must hold.
         value: Value,
+        /// Whether the script's text goes along. It costs its length each time, and spares a second request
+        /// where the server has forgotten the script, which could come too late.
+        in_one: bool,
     },
 }
 
@@ -38,6 +41,8 @@ pub enum Command {
 pub enum Outcome {
     /// Done.
     Granted,
+    /// Done: the key was missing, and was set anew.
+    Revived,
     /// The node looked and declined: nothing was changed.
     Refused(Refusal),
     /// Certainly not executed.
@@ -80,7 +85,8 @@ impl Command {
                 Arg::Static("PX"),
                 Arg::Owned(ttl.as_millis().to_string()),
             ]),
-            Self::Acquire { look: true, .. } | Self::Extend { .. } | Self::Release { .. } => {
+            Self::Release { in_one: true, .. } => self.request_with_text(name),
+            Self::Acquire { look: true, .. } | Self::Extend { .. } | Self::Release { in_one: false, .. } => {
                 self.script_request("EVALSHA", Script::sha1, name)
             }
         }
@@ -105,7 +111,7 @@ impl Command {
             (Self::Acquire { look: true, .. }, Reply::Integer(2)) => Outcome::Refused(Refusal::SameValue),
             (Self::Acquire { look: true, .. }, Reply::Integer(0)) => Outcome::Refused(Refusal::Taken),
             (Self::Extend { .. } | Self::Release { .. }, Reply::Integer(1)) => Outcome::Granted,
-            (Self::Extend { revive: true, .. }, Reply::Integer(2)) => Outcome::Granted,
+            (Self::Extend { revive: true, .. }, Reply::Integer(2)) => Outcome::Revived,
             (Self::Extend { .. } | Self::Release { .. }, Reply::Integer(0)) => {
                 Outcome::Refused(Refusal::OtherValue)
             }
@@ -130,7 +136,7 @@ impl Command {
             Self::Acquire { value, ttl, look: _ } => (Script::ACQUIRE, value, Some(ttl)),
             Self::Extend { value, ttl, revive: false } => (Script::EXTEND, value, Some(ttl)),
             Self::Extend { value, ttl, revive: true } => (Script::REVIVE, value, Some(ttl)),
-            Self::Release { value } => (Script::RELEASE, value, None),
+            Self::Release { value, in_one: _ } => (Script::RELEASE, value, None),
         };
         let mut args = vec![
             Arg::Static(command),
