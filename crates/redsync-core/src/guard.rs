@@ -99,6 +99,9 @@ impl Guard {
     /// Gives the lock back, with up to [`release_tries`](crate::Mutex::release_tries) tries, and says whether it was
     /// still held.
     ///
+    /// It returns when a quorum has answered; the other nodes are told in the background, which
+    /// [`Redsync::settled`](crate::Redsync::settled) waits for before a process ends.
+    ///
     /// # Errors
     ///
     /// When too few nodes could be reached; the error gives the guard back, to try again. It is not valid any

@@ -9,7 +9,7 @@
 mod common;
 
 use common::{NAME, Quorum, TTL, ms};
-use redsync_core::{ErrorKind, Released};
+use redsync_core::{ErrorKind, Mutex, Released};
 
 #[test]
 fn a_node_that_answered_taken_is_not_cleaned() {
@@ -62,13 +62,18 @@ fn the_loser_of_two_with_the_same_value_does_not_disturb_the_winner() {
 
 #[test]
 fn a_release_hits_no_key_that_a_rival_set_to_the_same_value() {
-    let quorum = Quorum::of(3);
-    quorum.nodes[2].set(NAME, "v", Some(TTL));
-    let guard = quorum.block_on(quorum.mutex().with_value("v").lock()).expect("two of three");
-    quorum.settle();
-    assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
-    quorum.settle();
-    assert_eq!(quorum.values(), [None, None, Some("v".to_owned())]);
+    let fixed: [fn(Mutex) -> Mutex; 2] =
+        [|mutex| mutex.with_value("v"), |mutex| mutex.value_fn(|| Ok("v".to_owned()))];
+    for fix in fixed {
+        let quorum = Quorum::of(3);
+        quorum.nodes[2].set(NAME, "v", Some(TTL));
+        let guard = quorum.block_on(fix(quorum.mutex()).wait_for_all(true).lock()).expect("two of three");
+        quorum.nodes[2].forget_calls();
+        assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+        quorum.run_for(ms(100));
+        assert_eq!(quorum.values(), [None, None, Some("v".to_owned())]);
+        assert!(quorum.nodes[2].calls().is_empty(), "it was not even asked");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(crate) fn set(key: &str) -> Request {
 }
 
 pub(crate) fn release() -> Command {
-    Command::Release { value: Value::new("value") }
+    Command::Release { value: Value::new("value"), in_one: false }
 }
 
 /// The reply to a SET that found no such key.

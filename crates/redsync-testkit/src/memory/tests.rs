@@ -29,7 +29,7 @@ fn acquire(value: &str) -> Request {
 }
 
 fn release(value: &str) -> Command {
-    Command::Release { value: Value::new(value) }
+    Command::Release { value: Value::new(value), in_one: false }
 }
 
 /// What a caller sees of an outcome, in a word.

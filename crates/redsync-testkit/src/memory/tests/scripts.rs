@@ -18,7 +18,7 @@ impl Run {
         let (value, ttl) = (Value::new("mine"), Ttl::new(1000 * MS).unwrap());
         match self {
             Self::Look => Command::Acquire { value, ttl, look: true },
-            Self::Release => Command::Release { value },
+            Self::Release => Command::Release { value, in_one: false },
             Self::Extend => Command::Extend { value, ttl, revive: false },
             Self::Revive => Command::Extend { value, ttl, revive: true },
         }
