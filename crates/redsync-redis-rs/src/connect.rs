@@ -9,7 +9,7 @@ use crate::{RedisNode, address, link::Link};
 
 /// Locks on the servers at `urls`, such as `redis://user:password@10.0.0.1:6379/0`, each of which is a node.
 ///
-/// Waits like [`nodes`], which makes nodes for [`Redsync::builder`] where there is more to say.
+/// Waits like [`nodes`], which makes nodes for [`with_nodes`] and [`Redsync::builder`] where there is more to say.
 ///
 /// # Errors
 ///
@@ -20,7 +20,15 @@ use crate::{RedisNode, address, link::Link};
 ///
 /// Nothing is lost but the connections.
 pub async fn connect<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Redsync, ConnectError> {
-    let nodes = nodes(urls).await?;
+    with_nodes(nodes(urls).await?)
+}
+
+/// Locks on these nodes, such as ones over connections that the application has already.
+///
+/// # Errors
+///
+/// A [`ConnectError`] when there is no node or too many, or there is no async runtime.
+pub fn with_nodes(nodes: impl IntoIterator<Item = RedisNode>) -> Result<Redsync, ConnectError> {
     Ok(Redsync::builder(locate()?).nodes(nodes).build()?)
 }
 

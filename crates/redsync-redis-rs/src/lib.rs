@@ -48,7 +48,7 @@ mod convert;
 mod link;
 mod node;
 
-pub use connect::{ConnectError, connect, nodes};
+pub use connect::{ConnectError, connect, nodes, with_nodes};
 pub use connection::Connection;
 pub use node::RedisNode;
 pub use redis;
