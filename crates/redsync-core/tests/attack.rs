@@ -13,8 +13,9 @@ use std::{
     time::Duration,
 };
 
-use common::{NAME, drop_after, ms};
+use common::{NAME, ms};
 use redsync_core::{Guard, Mutex, Redsync, Runtime};
+use redsync_testkit::cancel::drop_after;
 use redsync_testkit::{
     memory::{Loss, MemoryNode},
     virtual_time::VirtualRuntime,

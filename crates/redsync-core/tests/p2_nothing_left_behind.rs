@@ -8,7 +8,8 @@
 
 mod common;
 
-use common::{NAME, Quorum, TTL, drop_after, ms};
+use common::{NAME, Quorum, TTL, ms};
+use redsync_testkit::cancel::drop_after;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redsync_core::{Delay, ErrorKind, Mutex};

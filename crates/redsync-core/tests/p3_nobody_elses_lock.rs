@@ -10,6 +10,7 @@ mod common;
 
 use common::{NAME, Quorum, TTL, ms};
 use redsync_core::{ErrorKind, Mutex, Released};
+use redsync_testkit::cancel::drop_after;
 
 #[test]
 fn a_node_that_answered_taken_is_not_cleaned() {
@@ -146,7 +147,7 @@ fn an_extension_of_a_fixed_value_that_comes_late_deletes_nothing() {
     let guard = quorum.block_on(quorum.mutex().with_value("v").revive_on_extend(true).lock()).expect("free");
     quorum.settle();
     quorum.nodes[0].delay_replies(ms(100));
-    quorum.block_on(common::drop_after(1, guard.extend()));
+    quorum.block_on(drop_after(1, guard.extend()));
     quorum.nodes[0].delay_replies(ms(1));
     assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
     let rival = quorum.block_on(quorum.other_process().mutex(NAME).with_value("v").lock()).expect("free");

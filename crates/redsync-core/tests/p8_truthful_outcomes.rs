@@ -14,6 +14,7 @@ use common::{NAME, Quorum, TTL, ms};
 use redsync_core::{
     Answer, ErrorKind, InvalidOption, Mutex, NodeErrorKind, Redsync, Released, wire::Refusal,
 };
+use redsync_testkit::cancel::drop_after;
 use redsync_testkit::{
     memory::{ErrorReply, Loss, MemoryNode},
     virtual_time::VirtualRuntime,
@@ -267,7 +268,7 @@ fn a_late_extension_does_not_delete_what_the_release_is_to_find() {
     let guard = quorum.block_on(quorum.mutex().revive_on_extend(true).lock()).expect("free");
     quorum.settle();
     quorum.nodes[0].delay_replies(ms(5));
-    quorum.block_on(common::drop_after(1, guard.extend()));
+    quorum.block_on(drop_after(1, guard.extend()));
     quorum.nodes[0].delay_requests(ms(20));
     assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
     quorum.settle();

@@ -8,15 +8,12 @@
 
 use std::{
     env,
-    future::{Future, poll_fn},
-    pin::pin,
     process::Command,
-    task::Poll,
     time::{Duration, Instant},
 };
 
 use redsync_redis_rs::{ErrorKind, Redsync, Released, connect};
-use redsync_testkit::server::Servers;
+use redsync_testkit::{cancel::drop_after, server::Servers};
 
 const NAME: &str = "report:7";
 
@@ -33,20 +30,6 @@ fn get(servers: &Servers, index: usize) -> Option<String> {
 
 fn keys(servers: &Servers, index: usize) -> usize {
     servers[index].command(&["KEYS", "*"]).expect("it answers").items().len()
-}
-
-/// Polls `future` so many times and then drops it; returns its output if it was ready before that.
-async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut polled = 0;
-    poll_fn(|cx| {
-        if polled == polls {
-            return Poll::Ready(None);
-        }
-        polled += 1;
-        future.as_mut().poll(cx).map(Some)
-    })
-    .await
 }
 
 /// P2. The lock is free, or a rival holds a majority so that the acquire goes through several rounds.

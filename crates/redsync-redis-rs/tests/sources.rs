@@ -54,7 +54,9 @@ async fn a_cluster_connection() {
 
     let server = Server::builder().config("cluster-enabled yes").start().unwrap();
     server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).unwrap();
+    let deadline = std::time::Instant::now() + common::PATIENCE;
     while !server.command(&["CLUSTER", "INFO"]).unwrap().text().unwrap().contains("cluster_state:ok") {
+        assert!(std::time::Instant::now() < deadline, "the cluster does not come up");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     let cluster = ClusterClient::new([server.url()]).unwrap().get_async_connection().await.unwrap();

@@ -1,5 +1,6 @@
 //! What tests of redsync, and of code that uses it, need: servers, in-memory nodes and a virtual clock.
 
+pub mod cancel;
 pub mod memory;
 #[cfg(unix)]
 pub mod server;

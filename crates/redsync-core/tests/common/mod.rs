@@ -1,12 +1,7 @@
 //! A quorum in memory on a virtual clock, for the tests of the promises.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::Future, time::Duration};
 
 use redsync_core::{Mutex, Redsync, wire::Script};
 use redsync_testkit::{memory::MemoryNode, virtual_time::VirtualRuntime};
@@ -82,18 +77,4 @@ fn client_of(runtime: &VirtualRuntime, nodes: &[MemoryNode]) -> Redsync {
 
 pub const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-/// Polls `future` so many times and then drops it; returns its output if it was ready before that.
-pub async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut polled = 0;
-    poll_fn(|cx| {
-        if polled == polls {
-            return Poll::Ready(None);
-        }
-        polled += 1;
-        future.as_mut().poll(cx).map(Some)
-    })
-    .await
 }
