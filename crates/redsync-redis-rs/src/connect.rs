@@ -1,11 +1,13 @@
 //! [`nodes`]: many servers at once, by their URLs.
 
-use futures_util::{StreamExt, future::ready, stream::FuturesUnordered};
 use redis::RedisError;
-use redsync_core::{InvalidOption, Redsync};
-use redsync_runtime::{NoRuntime, locate};
+use redsync_core::Redsync;
+use redsync_runtime::{link_all, locate};
 
-use crate::{RedisNode, address, link::Link};
+use crate::{RedisNode, address};
+
+/// Says why nodes could not be made of URLs; its source is the `redis` crate's own error.
+pub type ConnectError = redsync_runtime::ConnectError<RedisError>;
 
 /// Locks on the servers at `urls`, such as `redis://user:password@10.0.0.1:6379/0`, each of which is a node.
 ///
@@ -47,40 +49,6 @@ pub fn with_nodes(nodes: impl IntoIterator<Item = RedisNode>) -> Result<Redsync,
 ///
 /// Nothing is lost but the nodes themselves.
 pub async fn nodes<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Vec<RedisNode>, ConnectError> {
-    let runtime = locate()?;
-    let links = urls
-        .into_iter()
-        .enumerate()
-        .map(|(index, url)| address::link(index, url.as_ref(), runtime.clone()))
-        .collect::<Result<Vec<_>, _>>()?;
-    connect_most(&links).await;
+    let links = link_all(urls, address::parse).await?;
     Ok(links.into_iter().map(RedisNode::from_link).collect())
-}
-
-async fn connect_most(links: &[Link]) {
-    let majority = links.len() / 2 + 1;
-    let attempts: FuturesUnordered<_> = links.iter().map(Link::attempt).collect();
-    attempts.filter(|outcome| ready(matches!(outcome, Ok(Ok(_))))).take(majority).count().await;
-}
-
-/// Says why nodes could not be made of URLs.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// A URL cannot be parsed, or asks for something that is not compiled in, such as TLS.
-    #[error("URL number {} is not usable: {url}", .index + 1)]
-    InvalidUrl {
-        /// Which one, counted from zero.
-        index: usize,
-        /// The URL, without its credentials.
-        url: String,
-        /// What the `redis` crate said.
-        source: RedisError,
-    },
-    /// There are no URLs, or more than a quorum can have.
-    #[error(transparent)]
-    InvalidQuorum(#[from] InvalidOption),
-    /// There is no async runtime to work with.
-    #[error(transparent)]
-    NoRuntime(#[from] NoRuntime),
 }

@@ -1,23 +1,12 @@
-//! [`Transport`]: the ways a command takes to a server, and those over the application's own connections.
+//! The ways a command takes to a server over the application's own connections.
 
 use std::{error::Error as StdError, ops::DerefMut, sync::Arc};
 
-use redis::{
-    Cmd, Value,
-    aio::{ConnectionLike, MultiplexedConnection},
-};
-use redsync_core::{Delivery, NodeError};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redsync_core::{Delivery, NodeError, Reply, Request};
+use redsync_runtime::Transport;
 
-use crate::convert::node_error;
-
-/// A way to carry commands to one node.
-pub(crate) trait Transport: Clone + Send + Sync + 'static {
-    /// How often a command can be executed.
-    const DELIVERY: Delivery = Delivery::AtMostOnce;
-
-    /// Carries `command` and resolves to its reply.
-    fn send(self, command: Cmd) -> impl Future<Output = Result<Value, NodeError>> + Send;
-}
+use crate::convert;
 
 /// An asynchronous connection of the `redis` crate, or of another crate that wraps one.
 ///
@@ -45,10 +34,12 @@ impl Connection for redis::cluster_async::ClusterConnection {
 pub(crate) struct Direct<C>(pub(crate) C);
 
 impl<C: Connection + Clone + Sync> Transport for Direct<C> {
-    const DELIVERY: Delivery = C::DELIVERY;
+    fn delivery(&self) -> Delivery {
+        C::DELIVERY
+    }
 
-    async fn send(mut self, command: Cmd) -> Result<Value, NodeError> {
-        self.0.req_packed_command(&command).await.map_err(node_error)
+    async fn send(mut self, request: Request) -> Result<Reply, NodeError> {
+        convert::answer(self.0.req_packed_command(&convert::command(&request)).await)
     }
 }
 
@@ -68,10 +59,12 @@ where
     C: DerefMut<Target: Connection + Sized> + Send,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    const DELIVERY: Delivery = C::Target::DELIVERY;
+    fn delivery(&self) -> Delivery {
+        C::Target::DELIVERY
+    }
 
-    async fn send(self, command: Cmd) -> Result<Value, NodeError> {
+    async fn send(self, request: Request) -> Result<Reply, NodeError> {
         let mut connection = (self.0)().await.map_err(NodeError::not_sent)?;
-        connection.req_packed_command(&command).await.map_err(node_error)
+        convert::answer(connection.req_packed_command(&convert::command(&request)).await)
     }
 }

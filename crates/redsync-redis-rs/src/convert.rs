@@ -1,6 +1,6 @@
 //! Requests to commands, and values and errors of the `redis` crate to replies and node errors.
 
-use redis::{Cmd, RedisError, ServerError, Value};
+use redis::{Cmd, RedisError, RedisResult, ServerError, Value};
 use redsync_core::{NodeError, Reply, Request};
 
 pub(crate) fn command(request: &Request) -> Cmd {
@@ -13,7 +13,11 @@ pub(crate) fn command(request: &Request) -> Cmd {
 }
 
 /// Converts what an established connection answered.
-pub(crate) fn reply(value: Value) -> Result<Reply, NodeError> {
+pub(crate) fn answer(answer: RedisResult<Value>) -> Result<Reply, NodeError> {
+    answer.map_err(node_error).and_then(reply)
+}
+
+fn reply(value: Value) -> Result<Reply, NodeError> {
     match value {
         Value::Nil => Ok(Reply::Nil),
         Value::Int(number) => Ok(Reply::Integer(number)),
@@ -38,7 +42,7 @@ pub(crate) fn reply(value: Value) -> Result<Reply, NodeError> {
 ///
 /// Asks for the error reply itself, since the `redis` crate gives server error codes to some errors that
 /// it makes up on its own.
-pub(crate) fn node_error(error: RedisError) -> NodeError {
+fn node_error(error: RedisError) -> NodeError {
     match ServerError::try_from(error.clone()) {
         Ok(answer) => NodeError::answered(answer.code(), answer.details().unwrap_or_default(), error),
         Err(error) => NodeError::unknown(error),

@@ -3,14 +3,13 @@
 use std::{borrow::Cow, error::Error as StdError, fmt, ops::DerefMut, sync::Arc};
 
 use redis::Client;
-use redsync_core::{BoxFuture, Delivery, Node, NodeError, Reply, Request, Runtime};
-use redsync_runtime::{Backlog, NoRuntime, deliver, locate};
+use redsync_core::{BoxFuture, Delivery, Node, NodeError, Reply, Request};
+use redsync_runtime::{Link, NoRuntime, Wired, locate};
 
 use crate::{
     ConnectError, Connection, address,
-    connection::{Direct, Pool, Transport},
-    convert,
-    link::{Link, Source},
+    connection::{Direct, Pool},
+    link::{Linked, Source},
 };
 
 /// One Redis or Valkey: a single server, a cluster, or what a group of sentinels calls its master.
@@ -34,8 +33,7 @@ impl RedisNode {
     ///
     /// A [`ConnectError`] when `url` cannot be used, or there is no async runtime.
     pub fn open(url: &str) -> Result<Self, ConnectError> {
-        let link = address::link(0, url, locate()?)?;
-        Ok(Self::from_link(link))
+        Ok(Self::from_link(Link::open(0, url, address::parse, locate()?)?))
     }
 
     /// Reaches the server of `client` by a connection of its own, with the TCP settings of `client`.
@@ -63,7 +61,7 @@ impl RedisNode {
         client: redis::sentinel::SentinelClient,
     ) -> Result<Self, NoRuntime> {
         let source = Source::Sentinel(futures_util::lock::Mutex::new(client));
-        Ok(Self::from_link(Link::new(label.into(), source, locate()?)))
+        Ok(Self::from_link(Link::new(label, source, locate()?)))
     }
 
     /// Uses a connection that the application has already: a `MultiplexedConnection`, a
@@ -78,7 +76,7 @@ impl RedisNode {
         label: impl Into<String>,
         connection: impl Connection + Clone + Sync,
     ) -> Result<Self, NoRuntime> {
-        Ok(Self::new(label.into(), Direct(connection), locate()?))
+        Ok(Self(Arc::new(Wired::new(label, Direct(connection), locate()?))))
     }
 
     /// Gets a connection from a pool for each request.
@@ -109,15 +107,12 @@ impl RedisNode {
         C: DerefMut<Target: Connection + Sized> + Send,
         E: Into<Box<dyn StdError + Send + Sync>>,
     {
-        Ok(Self::new(label.into(), Pool(Arc::new(get)), locate()?))
+        Ok(Self(Arc::new(Wired::new(label, Pool(Arc::new(get)), locate()?))))
     }
 
-    pub(crate) fn from_link(link: Link) -> Self {
-        Self::new(link.label().to_owned(), link.clone(), Arc::clone(link.runtime()))
-    }
-
-    fn new(label: String, transport: impl Transport, runtime: Arc<dyn Runtime>) -> Self {
-        Self(Arc::new(Wired { label, transport, runtime, backlog: Backlog::default() }))
+    pub(crate) fn from_link(link: Link<Source>) -> Self {
+        let (label, runtime) = (link.label().to_owned(), Arc::clone(link.runtime()));
+        Self(Arc::new(Wired::new(label, Linked(link), runtime)))
     }
 }
 
@@ -138,33 +133,5 @@ impl Node for RedisNode {
 impl fmt::Debug for RedisNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("RedisNode").field(&self.label()).finish()
-    }
-}
-
-/// A node over one kind of transport.
-struct Wired<T> {
-    label: String,
-    transport: T,
-    runtime: Arc<dyn Runtime>,
-    backlog: Backlog,
-}
-
-impl<T: Transport> Node for Wired<T> {
-    fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
-        let (transport, backlog) = (self.transport.clone(), self.backlog.clone());
-        let exchange = async move {
-            // Kept until the reply is there, also when the caller has gone.
-            let _place = backlog.enter()?;
-            transport.send(convert::command(&request)).await.and_then(convert::reply)
-        };
-        Box::pin(deliver(Arc::clone(&self.runtime), exchange))
-    }
-
-    fn label(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.label)
-    }
-
-    fn delivery(&self) -> Delivery {
-        T::DELIVERY
     }
 }

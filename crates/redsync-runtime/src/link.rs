@@ -1,0 +1,209 @@
+//! [`Link`]: a connection of a driver's own, made when it is needed and replaced when it breaks.
+//!
+//! Clients that reconnect by themselves report a failed connect as a lost reply, or make commands wait for
+//! the next try; a lock must know which of the two it was, and at once.
+
+use std::{
+    error::Error as StdError,
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_channel::oneshot;
+use futures_util::{
+    FutureExt,
+    future::{Either, Shared, select},
+};
+use redsync_core::{Moment, NodeError, Runtime};
+
+/// How long a try to connect may take, the handshake included.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the host of a connection should be silent on the TCP level before the connection is given up:
+/// long enough to outlast a short cut of the network, and well below the hours of TCP's defaults.
+pub const SILENCE: Duration = Duration::from_secs(10);
+/// How long a connection should be idle before TCP asks whether the host is still there.
+pub const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// How long calls fail at once after a failed try. A refused connection fails within microseconds, and
+/// without a pause every waiting lock would try in turn; up to the longest pause, a node that came back
+/// goes unused.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Where the connections of a [`Link`] come from.
+pub trait Source: Send + Sync + 'static {
+    /// A connection that many calls share by clones of it.
+    type Connection: Clone + Send + Sync + 'static;
+
+    /// Connects once. There is one try at a time, and it is dropped after [`CONNECT_TIMEOUT`].
+    fn connect(
+        &self,
+    ) -> impl Future<Output = Result<Self::Connection, Box<dyn StdError + Send + Sync>>> + Send;
+
+    /// Tells whether `connection`, over which nothing was heard for the time `idle`, is known to be closed. It
+    /// sends nothing.
+    fn is_closed(&self, connection: &Self::Connection, idle: Duration) -> bool;
+}
+
+/// One connection to one server, shared by all calls.
+pub struct Link<S: Source>(Arc<Inner<S>>);
+
+struct Inner<S: Source> {
+    label: String,
+    source: S,
+    runtime: Arc<dyn Runtime>,
+    state: Mutex<State<S::Connection>>,
+}
+
+/// A try to connect that all calls wait for, and then the connection that came of it. It is cancelled when
+/// the runtime that it ran on was shut down.
+type Attempt<C> = Shared<oneshot::Receiver<Result<C, NodeError>>>;
+
+struct State<C> {
+    attempt: Option<Attempt<C>>,
+    failures: u32,
+    /// Set while the last try is a failed one.
+    retry_at: Option<Moment>,
+    /// When something was last heard over the connection.
+    heard_at: Moment,
+}
+
+impl<S: Source> Link<S> {
+    /// Returns a link that connects when it is first used.
+    pub fn new(label: impl Into<String>, source: S, runtime: Arc<dyn Runtime>) -> Self {
+        let heard_at = runtime.now();
+        let state = State { attempt: None, failures: 0, retry_at: None, heard_at };
+        Self(Arc::new(Inner { label: label.into(), source, runtime, state: Mutex::new(state) }))
+    }
+
+    /// Returns what people call the server.
+    pub fn label(&self) -> &str {
+        &self.0.label
+    }
+
+    /// Returns the runtime that connections are made on.
+    pub fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.0.runtime
+    }
+
+    /// Lends the connection, after making one where there is none. After a failed try it fails at once, and
+    /// tries again when a pause of 100 ms is over, which doubles up to 2 s.
+    ///
+    /// Servers and routers close idle connections. A request on such a one is lost, and nobody could tell that
+    /// it was not sent, so it is looked at first.
+    ///
+    /// # Errors
+    ///
+    /// A [`NodeError`] that says "not sent" when there is no connection.
+    pub async fn connection(&self) -> Result<Lent<S>, NodeError> {
+        let lent = self.join(self.attempt()).await?;
+        let idle = self.0.runtime.now().since(self.state().heard_at);
+        if !self.0.source.is_closed(&lent.connection, idle) {
+            return Ok(lent);
+        }
+        self.discard(&lent.attempt);
+        self.join(self.attempt()).await
+    }
+
+    /// Waits for the current try to connect, or a new one where there is none; tells whether it succeeded.
+    pub async fn is_connected(&self) -> bool {
+        matches!(self.attempt().await, Ok(Ok(_)))
+    }
+
+    /// The current try to connect, or a new one where there is none or it is time for another.
+    fn attempt(&self) -> Attempt<S::Connection> {
+        let mut state = self.state();
+        let due = state.retry_at.is_some_and(|at| at <= self.0.runtime.now());
+        match &state.attempt {
+            Some(attempt) if !due => attempt.clone(),
+            Some(_) | None => {
+                let attempt = self.start();
+                (state.retry_at, state.attempt) = (None, Some(attempt.clone()));
+                attempt
+            }
+        }
+    }
+
+    /// Connects in a task of its own: a caller may be outside of any runtime, or go away.
+    fn start(&self) -> Attempt<S::Connection> {
+        let (send, receive) = oneshot::channel();
+        let link = self.clone();
+        self.0.runtime.spawn(Box::pin(async move {
+            let result = link.connect().await;
+            // Nobody may be waiting any more.
+            let _ = send.send(result);
+        }));
+        receive.shared()
+    }
+
+    async fn connect(&self) -> Result<S::Connection, NodeError> {
+        let timeout = self.0.runtime.sleep_until(self.0.runtime.now().plus(CONNECT_TIMEOUT));
+        let result = match select(pin!(self.0.source.connect()), timeout).await {
+            Either::Left((result, _)) => result,
+            Either::Right(((), _)) => Err(format!("not connected within {CONNECT_TIMEOUT:?}").into()),
+        };
+        let mut state = self.state();
+        match result {
+            Ok(connection) => {
+                (state.failures, state.heard_at) = (0, self.0.runtime.now());
+                Ok(connection)
+            }
+            Err(error) => {
+                let pause = PAUSE.saturating_mul(1 << state.failures.min(5)).min(LONGEST_PAUSE);
+                state.retry_at = Some(self.0.runtime.now().plus(pause));
+                state.failures = state.failures.saturating_add(1);
+                tracing::warn!(node = self.0.label, %error, tries = state.failures, "cannot connect");
+                Err(NodeError::not_sent(error))
+            }
+        }
+    }
+
+    async fn join(&self, attempt: Attempt<S::Connection>) -> Result<Lent<S>, NodeError> {
+        match attempt.clone().await {
+            Ok(Ok(connection)) => Ok(Lent { connection, attempt, link: self.clone() }),
+            Ok(Err(error)) => Err(error),
+            Err(oneshot::Canceled) => {
+                self.discard(&attempt);
+                Err(NodeError::not_sent("the task that connects panicked, or its runtime was shut down"))
+            }
+        }
+    }
+
+    /// Makes the next call connect anew, unless another call saw to that already.
+    fn discard(&self, attempt: &Attempt<S::Connection>) {
+        let mut state = self.state();
+        if state.attempt.as_ref().is_some_and(|current| current.ptr_eq(attempt)) {
+            state.attempt = None;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<S::Connection>> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Source> Clone for Link<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// The connection of a [`Link`], for one request.
+pub struct Lent<S: Source> {
+    /// The connection itself.
+    pub connection: S::Connection,
+    attempt: Attempt<S::Connection>,
+    link: Link<S>,
+}
+
+impl<S: Source> Lent<S> {
+    /// Notes that the request has ended. A connection that `is_broken` is replaced by the next call.
+    pub fn give_back(self, is_broken: bool) {
+        self.link.state().heard_at = self.link.0.runtime.now();
+        if is_broken {
+            self.link.discard(&self.attempt);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! [`Wired`]: a node over any way of carrying requests.
+
+use std::{borrow::Cow, future::Future, sync::Arc};
+
+use redsync_core::{BoxFuture, Delivery, Node, NodeError, Reply, Request, Runtime};
+
+use crate::{Backlog, deliver};
+
+/// A way to carry requests to one node.
+pub trait Transport: Clone + Send + Sync + 'static {
+    /// How often a request can be executed.
+    fn delivery(&self) -> Delivery {
+        Delivery::AtMostOnce
+    }
+
+    /// Carries `request` and resolves to its reply.
+    fn send(self, request: Request) -> impl Future<Output = Result<Reply, NodeError>> + Send;
+}
+
+/// A node whose requests are never lost by dropping their futures, and have a [`Backlog`] with an end.
+pub struct Wired<T> {
+    label: String,
+    transport: T,
+    runtime: Arc<dyn Runtime>,
+    backlog: Backlog,
+}
+
+impl<T: Transport> Wired<T> {
+    /// Makes a node that people call `label`; requests whose callers have gone end on `runtime`.
+    pub fn new(label: impl Into<String>, transport: T, runtime: Arc<dyn Runtime>) -> Self {
+        Self { label: label.into(), transport, runtime, backlog: Backlog::default() }
+    }
+}
+
+impl<T: Transport> Node for Wired<T> {
+    fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
+        let (transport, backlog) = (self.transport.clone(), self.backlog.clone());
+        let exchange = async move {
+            // Kept until the reply is there, also when the caller has gone.
+            let _place = backlog.enter()?;
+            transport.send(request).await
+        };
+        Box::pin(deliver(Arc::clone(&self.runtime), exchange))
+    }
+
+    fn label(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.label)
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.transport.delivery()
+    }
+}
