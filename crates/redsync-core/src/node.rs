@@ -66,6 +66,13 @@ impl Request {
     pub fn name(&self) -> &str {
         self.args.first().map_or("", Arg::as_str)
     }
+
+    /// The one key that the command is about, by which a cluster routes it.
+    pub fn key(&self) -> &[u8] {
+        // A script's text or digest and its number of keys come first.
+        let position = if self.name().starts_with("EVAL") { 3 } else { 1 };
+        self.args.get(position).map_or(&[], Arg::as_bytes)
+    }
 }
 
 impl fmt::Debug for Request {

@@ -49,6 +49,6 @@ pub fn with_nodes(nodes: impl IntoIterator<Item = RedisNode>) -> Result<Redsync,
 ///
 /// Nothing is lost but the nodes themselves.
 pub async fn nodes<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Vec<RedisNode>, ConnectError> {
-    let links = link_all(urls, address::parse).await?;
+    let links = link_all(urls, address::parse, locate()?).await?;
     Ok(links.into_iter().map(RedisNode::from_link).collect())
 }

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, sync::Arc};
 use futures_util::{StreamExt, future::ready, stream::FuturesUnordered};
 use redsync_core::{InvalidOption, Runtime};
 
-use crate::{Link, NoRuntime, Source, locate, redact};
+use crate::{Link, NoRuntime, Source, redact};
 
 /// Says why nodes could not be made of URLs.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +37,7 @@ pub enum ConnectError<E: StdError + 'static> {
 ///
 /// # Errors
 ///
-/// A [`ConnectError`] when one of the URLs cannot be used, or there is no async runtime. Nothing is
-/// connected then.
+/// A [`ConnectError`] when one of the URLs cannot be used. Nothing is connected then.
 ///
 /// # Cancel safety
 ///
@@ -46,8 +45,8 @@ pub enum ConnectError<E: StdError + 'static> {
 pub async fn link_all<U: AsRef<str>, S: Source, E: StdError + 'static>(
     urls: impl IntoIterator<Item = U>,
     parse: impl Fn(&str) -> Result<(String, S), E>,
+    runtime: Arc<dyn Runtime>,
 ) -> Result<Vec<Link<S>>, ConnectError<E>> {
-    let runtime = locate()?;
     let link = |(index, url): (usize, U)| Link::open(index, url.as_ref(), &parse, Arc::clone(&runtime));
     let links = urls.into_iter().enumerate().map(link).collect::<Result<Vec<_>, _>>()?;
     let tries: FuturesUnordered<_> = links.iter().map(Link::is_connected).collect();

@@ -1,0 +1,72 @@
+//! URLs: what they mean, and what people call the servers behind them.
+
+use std::collections::BTreeSet;
+
+use fred::{
+    error::{Error, ErrorKind},
+    types::config::{Config, ServerConfig},
+};
+
+use crate::link::Source;
+
+/// How URLs start, each also with a second `s` for TLS, and with `valkey` in the place of `redis`.
+const SCHEMES: [&str; 4] = ["redis", "redis-cluster", "redis-sentinel", "redis+unix"];
+
+/// What people call the server at `url`, and how it is reached.
+pub(crate) fn parse(url: &str) -> Result<(String, Source), Error> {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme).replacen("valkey", "redis", 1);
+    // The `fred` crate takes any scheme for that of a single server.
+    if !SCHEMES.contains(&scheme.replacen("rediss", "redis", 1).as_str()) {
+        return Err(Error::new(ErrorKind::Url, "not the URL of a Redis or Valkey"));
+    }
+    let config = Config::from_url(url)?;
+    // Without TLS compiled in, the `fred` crate would connect in plain text, and send the password so.
+    if scheme.starts_with("rediss") && !config.uses_tls() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            "TLS is not compiled in: enable the feature rustls or native-tls",
+        ));
+    }
+    Ok((label(&config), Source(config)))
+}
+
+/// The address, with the database where it is not the first.
+pub(crate) fn label(config: &Config) -> String {
+    let address = match &config.server {
+        ServerConfig::Centralized { server } => server.to_string(),
+        ServerConfig::Clustered { hosts, .. } => {
+            // In an order of its own, since `fred` mixes them.
+            let hosts: BTreeSet<_> = hosts.iter().map(ToString::to_string).collect();
+            hosts.into_iter().collect::<Vec<_>>().join(",")
+        }
+        ServerConfig::Sentinel { service_name, .. } => service_name.clone(),
+        #[cfg(feature = "unix-sockets")]
+        ServerConfig::Unix { path } => path.display().to_string(),
+        #[allow(unreachable_patterns, reason = "`fred` has more kinds when another crate asks for them")]
+        _ => String::from("unnamed"),
+    };
+    match config.database {
+        None | Some(0) => address,
+        Some(db) => format!("{address}/{db}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_addresses_without_credentials() {
+        for (url, expected) in [
+            ("redis://user:secret@127.0.0.1:6379", "127.0.0.1:6379"),
+            ("valkey://127.0.0.1", "127.0.0.1:6379"),
+            ("redis://127.0.0.1:6379/2", "127.0.0.1:6379/2"),
+            ("redis-cluster://:secret@10.0.0.1:7000?node=10.0.0.2:7000", "10.0.0.1:7000,10.0.0.2:7000"),
+            ("redis-sentinel://:secret@10.0.0.1:26379?sentinelServiceName=group", "group"),
+            #[cfg(feature = "unix-sockets")]
+            ("redis+unix://user:secret@/run/redis.sock", "/run/redis.sock"),
+        ] {
+            assert_eq!(parse(url).map(|(label, _)| label), Ok(String::from(expected)), "{url}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Distributed locks on Redis and Valkey by the Redlock algorithm, over the [`fred`] crate.
+//!
+//! A lock can be taken in one process and released in another:
+//!
+//! ```no_run
+//! # use std::{error::Error, time::Duration};
+//! # async fn handler_and_worker() -> Result<(), Box<dyn Error>> {
+//! let redsync = redsync_fred::connect(["redis://10.0.0.1", "redis://10.0.0.2", "redis://10.0.0.3"]).await?;
+//!
+//! // In the handler: take the lock with a value of your choice, and send the value with the job.
+//! let guard = redsync.mutex("report:7").ttl(Duration::from_secs(600)).with_value("job-1138").lock().await?;
+//! guard.leave(); // it stays locked until the worker releases it, or the TTL is over
+//!
+//! // In the worker, in any task, process or machine: release it with the same value.
+//! redsync.mutex("report:7").with_value("job-1138").unlock().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Start at [`connect`], [`Redsync::mutex`], [`Mutex::lock`] and [`Guard`]; what went wrong is told by
+//! [`Error::kind`] and [`Error::nodes`]. What a lock does and does not guarantee stands in the
+//! [README](https://github.com/redsync-rs/redsync#what-the-lock-guarantees).
+//!
+//! # Connections
+//!
+//! [`RedisNode`] carries the requests of `redsync-core`, whose names this crate re-exports, over a
+//! connection of its own ([`RedisNode::open`], [`RedisNode::from_config`]) or over a client or pool that the
+//! application has already. Each of them may stand for a single server, a cluster, or the master that
+//! sentinels name. The `fred` crate is re-exported too, so that its version can be matched.
+//!
+//! `fred` sends a command up to three times by default; the commands of locks go at most once, also over the
+//! application's own clients. It runs on Tokio, and so do the locks here.
+//!
+//! # Features
+//!
+//! `rustls`, `rustls-ring` and `native-tls` allow for `rediss://` URLs, `unix-sockets` for `redis+unix://` ones,
+//! and `sentinel-auth` for sentinels with a password.
+
+mod address;
+mod connect;
+mod convert;
+mod link;
+mod node;
+mod shared;
+
+pub use connect::{ConnectError, connect, nodes, with_nodes};
+pub use fred;
+pub use node::RedisNode;
+pub use redsync_core::*;
+pub use redsync_runtime as runtime;
+pub use shared::ShareError;

@@ -1,0 +1,113 @@
+//! [`RedisNode`]: one Redis or Valkey, reached through the `fred` crate.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use fred::{
+    clients::{Client, Pool},
+    interfaces::ClientLike,
+    types::config::Config,
+};
+use redsync_core::{BoxFuture, Delivery, Node, NodeError, Reply, Request};
+use redsync_runtime::{Link, NoRuntime, Wired};
+
+use crate::{
+    ConnectError, address,
+    connect::runtime,
+    link::{Linked, Source},
+    shared::{ShareError, Shared},
+};
+
+/// One Redis or Valkey: a single server, a cluster, or what a group of sentinels calls its master.
+///
+/// Clones share the connection. At most 1024 requests to a node are unanswered at a time; further ones
+/// fail at once, as not sent.
+///
+/// Constructors that connect by themselves do so at the first call. A node that cannot be reached fails
+/// its calls at once, as not sent, and tries again by the next call after a pause of 100 ms, which doubles
+/// up to 2 s.
+///
+/// On a cluster, a key whose slot is being moved fails with `MOVED` until the move is over: `fred` cannot
+/// follow that redirection without also sending lost commands again.
+#[derive(Clone)]
+pub struct RedisNode(Arc<dyn Node>);
+
+impl RedisNode {
+    /// Reaches the server at `url`, such as `redis://user:password@10.0.0.1:6379/0`, by a connection of its
+    /// own.
+    ///
+    /// The `fred` crate's other URLs do as well: `redis-cluster://10.0.0.1:7000?node=10.0.0.2:7000` and
+    /// `redis-sentinel://10.0.0.1:26379?sentinelServiceName=group`.
+    ///
+    /// TCP keeps watch over an idle connection, and gives up one whose host has been silent for 10 s.
+    ///
+    /// # Errors
+    ///
+    /// A [`ConnectError`] when `url` cannot be used, or there is no Tokio runtime.
+    pub fn open(url: &str) -> Result<Self, ConnectError> {
+        Ok(Self::from_link(Link::open(0, url, address::parse, runtime()?)?))
+    }
+
+    /// Reaches the server, cluster or sentinels of `config` by a connection of its own.
+    ///
+    /// Sentinels are asked again when that connection breaks or its server has become a replica, and a
+    /// cluster for its masters.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRuntime`] when there is no Tokio runtime.
+    pub fn from_config(config: Config) -> Result<Self, NoRuntime> {
+        Ok(Self::from_link(Link::new(address::label(&config), Source(config), runtime()?)))
+    }
+
+    /// Uses a client that the application has already, be it of a server, a cluster or sentinels.
+    ///
+    /// The client is to be connected, by `init` or `connect`. While it is not, calls fail at once, as not
+    /// sent. Its time-outs and its number of attempts do not apply to lock commands.
+    ///
+    /// # Errors
+    ///
+    /// A [`ShareError`] when the client has no reconnect policy, or there is no Tokio runtime.
+    pub fn from_client(client: Client) -> Result<Self, ShareError> {
+        Self::from_shared(Shared::One(client))
+    }
+
+    /// Uses the clients of a pool in turn, in the way of [`from_client`](Self::from_client).
+    ///
+    /// # Errors
+    ///
+    /// A [`ShareError`] when a client has no reconnect policy, or there is no Tokio runtime.
+    pub fn from_pool(pool: Pool) -> Result<Self, ShareError> {
+        Self::from_shared(Shared::Many(pool))
+    }
+
+    pub(crate) fn from_link(link: Link<Source>) -> Self {
+        let (label, runtime) = (link.label().to_owned(), Arc::clone(link.runtime()));
+        Self(Arc::new(Wired::new(label, Linked(link), runtime)))
+    }
+
+    fn from_shared(shared: Shared) -> Result<Self, ShareError> {
+        let shared = shared.checked()?;
+        let label = address::label(&shared.next().client_config());
+        Ok(Self(Arc::new(Wired::new(label, shared, runtime()?))))
+    }
+}
+
+impl Node for RedisNode {
+    fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
+        self.0.call(request)
+    }
+
+    fn label(&self) -> Cow<'_, str> {
+        self.0.label()
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.0.delivery()
+    }
+}
+
+impl fmt::Debug for RedisNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RedisNode").field(&self.label()).finish()
+    }
+}
