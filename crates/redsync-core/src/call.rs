@@ -3,18 +3,69 @@
 use std::sync::Arc;
 
 use crate::{
-    Delivery, Node, NodeErrorKind,
-    wire::{Command, Outcome},
+    Delivery, NodeError, NodeErrorKind,
+    seat::{ReleaseBy, Seat},
+    wire::{Command, Native, Outcome},
 };
 
-/// Sends `command` about the lock called `name`, with the script's text if the server does not know it yet.
-pub(crate) async fn exchange(node: Arc<dyn Node>, command: Command, name: Arc<str>) -> Outcome {
-    let result = match node.call(command.request(&name)).await {
-        Err(error) if error.code() == Some("NOSCRIPT") => node.call(command.request_with_text(&name)).await,
-        result => result,
+/// Sends `command` about the lock called `name`, and whatever else it takes to an outcome.
+pub(crate) async fn exchange(seat: Arc<Seat>, command: Command, name: Arc<str>) -> Outcome {
+    let early = match seat.release_by() {
+        ReleaseBy::Learning => learning(&seat, &command, &name).await,
+        ReleaseBy::Native(native) => natively(&seat, native, &command, &name).await,
+        ReleaseBy::Script => None,
     };
-    let outcome = Outcome::from(result.and_then(|reply| command.outcome(&reply)));
-    as_certain_as(node.delivery(), outcome)
+    let outcome = match early {
+        Some(outcome) => Outcome::from(outcome),
+        None => Outcome::from(plainly(&seat, &command, &name).await),
+    };
+    as_certain_as(seat.node().delivery(), outcome)
+}
+
+/// Sends `command` as it is, with the script's text if the server does not know it yet.
+async fn plainly(seat: &Seat, command: &Command, name: &Arc<str>) -> Result<Outcome, NodeError> {
+    let reply = match seat.call(command.request(name)).await {
+        Err(error) if error.code() == Some("NOSCRIPT") => seat.call(command.request_with_text(name)).await?,
+        result => result?,
+    };
+    command.outcome(&reply)
+}
+
+/// Sends a release that also learns what the server can do itself, in the round trip in which it would have to
+/// send the script's text anyway. There is no outcome for other commands, nor where only the plain script will do.
+async fn learning(seat: &Seat, command: &Command, name: &Arc<str>) -> Option<Result<Outcome, NodeError>> {
+    let reply = seat.call(Native::request_to_learn(command, name)?).await;
+    match reply.and_then(|reply| Native::learn(command, &reply)) {
+        Ok((outcome, native)) => {
+            seat.set_release_by(native.map_or(ReleaseBy::Script, ReleaseBy::Native));
+            Some(Ok(outcome))
+        }
+        Err(error) => otherwise(seat, error),
+    }
+}
+
+/// Sends a release by the server's own command. There is no outcome for other commands, nor where nothing was
+/// deleted: the script tells why. It does as well where the server has lost the command, say by a fail-over to
+/// an older one.
+async fn natively(
+    seat: &Seat,
+    native: Native,
+    command: &Command,
+    name: &Arc<str>,
+) -> Option<Result<Outcome, NodeError>> {
+    match seat.call(native.request(command, name)?).await.and_then(|reply| Native::outcome(&reply)) {
+        Ok(outcome) => outcome.map(Ok),
+        Err(error) => otherwise(seat, error),
+    }
+}
+
+/// Leaves releases to the plain script from now on, where the server has no such command or not for this user.
+fn otherwise(seat: &Seat, error: NodeError) -> Option<Result<Outcome, NodeError>> {
+    if error.is_without_command() {
+        seat.set_release_by(ReleaseBy::Script);
+        return None;
+    }
+    Some(Err(error))
 }
 
 /// Where a client sends a request again by itself, a rejection speaks of the last copy only: an earlier one may

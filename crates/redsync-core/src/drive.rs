@@ -144,9 +144,9 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
     }
 
     fn send(&self, id: RequestId, command: Command) {
-        if let Some(node) = self.world.nodes.get(id.node()).map(Arc::clone) {
+        if let Some(seat) = self.world.seats.get(id.node()).map(Arc::clone) {
             let name = Arc::clone(&self.name);
-            self.calls.push(Box::pin(async move { (id, exchange(node, command, name).await) }));
+            self.calls.push(Box::pin(async move { (id, exchange(seat, command, name).await) }));
         }
     }
 

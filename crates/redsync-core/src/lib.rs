@@ -34,6 +34,7 @@ mod options;
 mod plan;
 mod redsync;
 mod runtime;
+mod seat;
 mod source;
 mod value;
 

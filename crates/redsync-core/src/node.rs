@@ -193,6 +193,12 @@ impl NodeError {
         self.code.as_deref()
     }
 
+    /// Whether the server does not have the command, or not for this user: it certainly was not executed.
+    pub(crate) fn is_without_command(&self) -> bool {
+        self.kind == NodeErrorKind::Rejected
+            && (self.code() == Some("NOPERM") || self.message.contains("ERR unknown command"))
+    }
+
     fn with_source(
         kind: NodeErrorKind,
         message: impl Into<Cow<'static, str>>,

@@ -16,6 +16,7 @@ use crate::{
     doubt::{Doubts, Ticket},
     machine::{NodeSet, Quorum},
     node::Delivery,
+    seat::Seat,
     source::Generator,
 };
 
@@ -29,7 +30,7 @@ pub struct Redsync {
 
 /// What all locks of one [`Redsync`] share.
 pub(crate) struct World {
-    pub(crate) nodes: Vec<Arc<dyn Node>>,
+    pub(crate) seats: Vec<Arc<Seat>>,
     pub(crate) quorum: Quorum,
     pub(crate) may_repeat: NodeSet,
     pub(crate) runtime: Arc<dyn Runtime>,
@@ -80,7 +81,7 @@ impl Redsync {
 
 impl fmt::Debug for Redsync {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let labels: Vec<_> = self.world.nodes.iter().map(|node| node.label()).collect();
+        let labels: Vec<_> = self.world.seats.iter().map(|seat| seat.node().label()).collect();
         f.debug_struct("Redsync")
             .field("nodes", &labels)
             .field("quorum", &self.world.quorum.needed())
@@ -100,7 +101,7 @@ impl World {
     }
 
     pub(crate) fn all_nodes(&self) -> NodeSet {
-        NodeSet::first(self.nodes.len())
+        NodeSet::first(self.seats.len())
     }
 
     /// Notified when no lock is to be taken any more; `None` when that is so already.
@@ -169,7 +170,7 @@ impl World {
         let repeats = |(_, node): &(usize, &Arc<dyn Node>)| node.delivery() == Delivery::MayRepeat;
         let may_repeat = nodes.iter().enumerate().filter(repeats).map(|(index, _)| index).collect();
         Self {
-            nodes,
+            seats: nodes.into_iter().map(|node| Arc::new(Seat::new(node))).collect(),
             quorum,
             may_repeat,
             runtime,

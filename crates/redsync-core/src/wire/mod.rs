@@ -3,9 +3,11 @@
 //! Pure: no clock, no randomness, no futures, no I/O.
 
 mod command;
+mod native;
 mod reject;
 mod script;
 
 pub use command::{Command, Outcome, Refusal};
+pub use native::Native;
 pub(crate) use reject::turns_away;
 pub use script::Script;

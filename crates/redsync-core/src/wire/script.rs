@@ -16,6 +16,11 @@ impl Script {
     /// Deletes the lock if it holds the value.
     pub const RELEASE: Self =
         Self { text: include_str!("release.lua"), sha1: "0c649611c0e4ff93dbfef7aa96117a23e59fd02e" };
+    /// Like [`Script::RELEASE`], and tells by which command the server could do that itself.
+    pub const RELEASE_AND_LEARN: Self = Self {
+        text: include_str!("release_and_learn.lua"),
+        sha1: "fb254420045c238ad354c331c3962dccbfb2df73",
+    };
     /// Lengthens the TTL of the lock if it holds the value.
     pub const EXTEND: Self =
         Self { text: include_str!("extend.lua"), sha1: "dce1bb3ec79167b7441ca770d855d04c65bc1663" };
@@ -24,7 +29,8 @@ impl Script {
         Self { text: include_str!("revive.lua"), sha1: "c8efdbec253c1a810034834d747958ff125ac1aa" };
 
     /// Every script.
-    pub const ALL: [Self; 4] = [Self::ACQUIRE, Self::RELEASE, Self::EXTEND, Self::REVIVE];
+    pub const ALL: [Self; 5] =
+        [Self::ACQUIRE, Self::RELEASE, Self::RELEASE_AND_LEARN, Self::EXTEND, Self::REVIVE];
 
     /// The source text, as `EVAL` takes it.
     pub const fn text(&self) -> &'static str {

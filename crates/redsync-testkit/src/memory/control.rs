@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use redsync_core::wire::Native;
+
 use super::{ErrorReply, Held, Loss, MemoryNode, Snapshot, keyspace::Keyspace};
 
 /// The server's process.
@@ -29,14 +31,18 @@ impl MemoryNode {
     pub fn restore(&self, snapshot: &Snapshot) {
         self.server.with(|state| {
             state.break_off_all();
-            state.keyspace.clone_from(&snapshot.0);
-            state.keyspace.forget_scripts();
+            state.keyspace.restore(&snapshot.0);
         });
     }
 
     /// Forgets the scripts, as `SCRIPT FLUSH` does.
     pub fn flush_scripts(&self) {
         self.server.with(|state| state.keyspace.forget_scripts());
+    }
+
+    /// Makes this the one compare-and-delete that the server has as a command; at first it has none.
+    pub fn set_native(&self, native: Option<Native>) {
+        self.server.with(|state| state.keyspace.set_native(native));
     }
 
     /// Holds the server: requests arrive and wait, also those whose caller has gone.

@@ -1,6 +1,9 @@
 //! From the words of a command to its effect and reply, as Redis does it.
 
-use redsync_core::{Reply, wire::Script};
+use redsync_core::{
+    Reply,
+    wire::{Native, Script},
+};
 
 use super::{
     error::ErrorReply,
@@ -24,6 +27,12 @@ pub(super) fn execute(keyspace: &mut Keyspace, args: &[&[u8]], now: Millis) -> E
         (b"PTTL", [key]) => Ok(Reply::Integer(pttl(keyspace, key, now))),
         (b"PEXPIRE", [key, ttl]) => pexpire(keyspace, key, ttl, now),
         (b"PEXPIRE", [_, _, option, ..]) => Err(unsupported(option)),
+        (b"DELIFEQ", [key, value]) if keyspace.native() == Some(Native::DelIfEq) => {
+            Ok(delete_if_equal(keyspace, key, value, now))
+        }
+        (b"DELEX", [key, b"IFEQ", value]) if keyspace.native() == Some(Native::DelEx) => {
+            Ok(delete_if_equal(keyspace, key, value, now))
+        }
         (b"EVAL", [text, keys, args @ ..]) => eval(keyspace, text, keys, args, now),
         (b"EVALSHA", [digest, keys, args @ ..]) => evalsha(keyspace, digest, keys, args, now),
         (b"SET" | b"GET" | b"DEL" | b"PTTL" | b"PEXPIRE" | b"EVAL" | b"EVALSHA", _) => {
@@ -75,6 +84,12 @@ pub(super) fn pttl(keyspace: &Keyspace, key: &[u8], now: Millis) -> i64 {
 pub(super) fn pexpire(keyspace: &mut Keyspace, key: &[u8], ttl: &[u8], now: Millis) -> Executed {
     let expires = integer(ttl)?.checked_add(now).ok_or_else(|| ErrorReply::invalid_expire_time("pexpire"))?;
     Ok(count(usize::from(keyspace.expire_at(key, expires, now))))
+}
+
+/// A server's own compare-and-delete, which does not tell why it deleted nothing.
+fn delete_if_equal(keyspace: &mut Keyspace, key: &[u8], value: &[u8], now: Millis) -> Reply {
+    let is_equal = keyspace.get(key, now) == Some(value);
+    count(usize::from(is_equal && keyspace.remove(key, now)))
 }
 
 fn unsupported(option: &[u8]) -> ErrorReply {

@@ -1,6 +1,8 @@
-//! The keys of one server with their values and expiries, and the scripts that it knows.
+//! The keys of one server with their values and expiries, and the scripts and commands that it knows.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use redsync_core::wire::Native;
 
 /// A point on the server's clock, in milliseconds, as Redis counts.
 pub(super) type Millis = i64;
@@ -11,6 +13,7 @@ pub(super) struct Keyspace {
     entries: BTreeMap<Vec<u8>, Entry>,
     /// By digest. A restart forgets them, whatever comes back of the keys.
     scripts: BTreeSet<&'static str>,
+    native: Option<Native>,
 }
 
 #[derive(Clone)]
@@ -68,6 +71,20 @@ impl Keyspace {
 
     pub(super) fn forget_scripts(&mut self) {
         self.scripts.clear();
+    }
+
+    /// Takes over what an earlier server kept, but not what it knew.
+    pub(super) fn restore(&mut self, earlier: &Self) {
+        self.entries.clone_from(&earlier.entries);
+        self.scripts.clear();
+    }
+
+    pub(super) fn native(&self) -> Option<Native> {
+        self.native
+    }
+
+    pub(super) fn set_native(&mut self, native: Option<Native>) {
+        self.native = native;
     }
 
     fn entry(&self, key: &[u8], now: Millis) -> Option<&Entry> {

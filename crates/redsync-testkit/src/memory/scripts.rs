@@ -1,6 +1,9 @@
 //! The effect of each of redsync's Lua scripts, line by line as in the Lua file.
 
-use redsync_core::{Reply, wire::Script};
+use redsync_core::{
+    Reply,
+    wire::{Native, Script},
+};
 
 use super::{
     error::ErrorReply,
@@ -16,11 +19,12 @@ struct Scope<'a> {
     now: Millis,
 }
 
-type Native = fn(&mut Keyspace, &Scope<'_>) -> Executed;
+type Effect = fn(&mut Keyspace, &Scope<'_>) -> Executed;
 
-const NATIVE: [(Script, Native); 4] = [
+const EFFECTS: [(Script, Effect); 5] = [
     (Script::ACQUIRE, acquire),
     (Script::RELEASE, release),
+    (Script::RELEASE_AND_LEARN, release_and_learn),
     (Script::EXTEND, extend),
     (Script::REVIVE, revive),
 ];
@@ -33,11 +37,11 @@ pub(super) fn run(
     args: &[&[u8]],
     now: Millis,
 ) -> Executed {
-    let native = NATIVE.into_iter().find(|(known, _)| *known == script).map(|(_, native)| native);
-    let (Some(native), Some(([key, ..], [value, rest @ ..]))) = (native, args.split_at_checked(keys)) else {
+    let effect = EFFECTS.into_iter().find(|(known, _)| *known == script).map(|(_, effect)| effect);
+    let (Some(effect), Some(([key, ..], [value, rest @ ..]))) = (effect, args.split_at_checked(keys)) else {
         return Err(bad_arguments());
     };
-    native(keyspace, &Scope { key, value, ttl: rest.first().copied(), now })
+    effect(keyspace, &Scope { key, value, ttl: rest.first().copied(), now })
 }
 
 fn acquire(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
@@ -59,6 +63,15 @@ fn release(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
         Some(held) if held != scope.value => 0,
         Some(_) => i64::from(keyspace.remove(scope.key, scope.now)),
     }))
+}
+
+fn release_and_learn(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
+    let native = match keyspace.native() {
+        None => 0,
+        Some(Native::DelIfEq) => 1,
+        Some(Native::DelEx) => 2,
+    };
+    Ok(Reply::Array(vec![release(keyspace, scope)?, Reply::Integer(native)]))
 }
 
 fn extend(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
