@@ -1,6 +1,7 @@
 //! Rules of this repository that no other tool checks: they are run, not written.
 
 mod dependencies;
+mod drivers;
 mod msrv;
 mod source;
 
@@ -21,6 +22,7 @@ pub(crate) fn run() -> Result<(), String> {
     let files = read_all(root())?;
     let mut breaches = source::check(&files);
     breaches.extend(msrv::check(&files));
+    breaches.extend(drivers::check(&files));
     breaches.extend(dependencies::check()?);
     for breach in &breaches {
         eprintln!("{breach}");

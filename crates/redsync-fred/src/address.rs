@@ -32,23 +32,21 @@ pub(crate) fn parse(url: &str) -> Result<(String, Source), Error> {
 
 /// The address, with the database where it is not the first.
 pub(crate) fn label(config: &Config) -> String {
-    let address = match &config.server {
-        ServerConfig::Centralized { server } => server.to_string(),
-        ServerConfig::Clustered { hosts, .. } => {
-            // In an order of its own, since `fred` mixes them.
-            let hosts: BTreeSet<_> = hosts.iter().map(ToString::to_string).collect();
-            hosts.into_iter().collect::<Vec<_>>().join(",")
-        }
-        ServerConfig::Sentinel { service_name, .. } => service_name.clone(),
-        #[cfg(feature = "unix-sockets")]
-        ServerConfig::Unix { path } => path.display().to_string(),
-        #[allow(unreachable_patterns, reason = "`fred` has more kinds when another crate asks for them")]
-        _ => String::from("unnamed"),
-    };
-    match config.database {
-        None | Some(0) => address,
-        Some(db) => format!("{address}/{db}"),
+    let address = address(&config.server);
+    config.database.filter(|db| *db > 0).map_or(address.clone(), |db| format!("{address}/{db}"))
+}
+
+fn address(server: &ServerConfig) -> String {
+    #[cfg(feature = "unix-sockets")]
+    if let ServerConfig::Unix { path } = server {
+        return path.display().to_string();
     }
+    if let ServerConfig::Sentinel { service_name, .. } = server {
+        return service_name.clone();
+    }
+    // In an order of its own, since `fred` mixes the servers of a cluster.
+    let hosts: BTreeSet<_> = server.hosts().iter().map(ToString::to_string).collect();
+    hosts.into_iter().collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -64,7 +62,7 @@ mod tests {
             ("redis-cluster://:secret@10.0.0.1:7000?node=10.0.0.2:7000", "10.0.0.1:7000,10.0.0.2:7000"),
             ("redis-sentinel://:secret@10.0.0.1:26379?sentinelServiceName=group", "group"),
             #[cfg(feature = "unix-sockets")]
-            ("redis+unix://user:secret@/run/redis.sock", "/run/redis.sock"),
+            ("redis+unix:///run/redis.sock", "/run/redis.sock"),
         ] {
             assert_eq!(parse(url).map(|(label, _)| label), Ok(String::from(expected)), "{url}");
         }

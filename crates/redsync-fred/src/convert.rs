@@ -39,6 +39,7 @@ pub(crate) fn is_broken(answer: &Result<Resp3Frame, Error>) -> bool {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "what else there is, no lock command has for a reply")]
 fn reply(frame: Resp3Frame) -> Result<Reply, NodeError> {
     match frame {
         Resp3Frame::Null => Ok(Reply::Nil),
@@ -48,16 +49,7 @@ fn reply(frame: Resp3Frame) -> Result<Reply, NodeError> {
         Resp3Frame::Array { data, .. } => {
             data.into_iter().map(reply).collect::<Result<_, _>>().map(Reply::Array)
         }
-        Resp3Frame::SimpleError { .. } | Resp3Frame::BlobError { .. } => Err(error_reply(frame)),
-        Resp3Frame::Boolean { .. }
-        | Resp3Frame::Double { .. }
-        | Resp3Frame::BigNumber { .. }
-        | Resp3Frame::VerbatimString { .. }
-        | Resp3Frame::ChunkedString(_)
-        | Resp3Frame::Map { .. }
-        | Resp3Frame::Set { .. }
-        | Resp3Frame::Push { .. }
-        | Resp3Frame::Hello { .. } => Err(odd_reply()),
+        _ => Err(error_reply(frame)),
     }
 }
 
@@ -66,28 +58,16 @@ fn error_reply(frame: Resp3Frame) -> NodeError {
     let (code, detail) = text.split_once(' ').unwrap_or((&text, ""));
     match Value::try_from(frame) {
         Err(error) => NodeError::answered(code, detail, error),
-        Ok(_) => odd_reply(),
+        Ok(_) => NodeError::unknown("a reply of a type that no lock command has"),
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "there are two kinds of errors and many of other replies")]
 fn error_text(frame: &Resp3Frame) -> Option<&[u8]> {
     match frame {
         Resp3Frame::SimpleError { data, .. } => Some(data.as_bytes()),
         Resp3Frame::BlobError { data, .. } => Some(data),
-        Resp3Frame::Null
-        | Resp3Frame::Number { .. }
-        | Resp3Frame::BlobString { .. }
-        | Resp3Frame::SimpleString { .. }
-        | Resp3Frame::Array { .. }
-        | Resp3Frame::Boolean { .. }
-        | Resp3Frame::Double { .. }
-        | Resp3Frame::BigNumber { .. }
-        | Resp3Frame::VerbatimString { .. }
-        | Resp3Frame::ChunkedString(_)
-        | Resp3Frame::Map { .. }
-        | Resp3Frame::Set { .. }
-        | Resp3Frame::Push { .. }
-        | Resp3Frame::Hello { .. } => None,
+        _ => None,
     }
 }
 
@@ -105,8 +85,4 @@ fn node_error(error: Error) -> NodeError {
 /// Whether a cluster has redirected the command: `fred` may follow no redirection, and says so by this kind.
 fn is_redirection(error: &Error) -> bool {
     *error.kind() == ErrorKind::Routing
-}
-
-fn odd_reply() -> NodeError {
-    NodeError::unknown("a reply of a type that no lock command has")
 }

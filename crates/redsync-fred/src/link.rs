@@ -1,15 +1,12 @@
 //! [`Source`]: where the connections of our own come from, and when they are of no more use.
 
-use std::{error::Error as StdError, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error as StdError, pin::pin, time::Duration};
 
 use fred::{
     clients::{Client, WithOptions},
     error::Error,
     interfaces::{ClientLike, Resp3Frame},
-    types::{
-        ConnectHandle,
-        config::{Config, ConnectionConfig, Options, TcpConfig},
-    },
+    types::config::{Config, ConnectionConfig, Options, TcpConfig},
 };
 use futures_util::{
     FutureExt,
@@ -18,7 +15,7 @@ use futures_util::{
 use redsync_core::{NodeError, Reply, Request};
 use redsync_runtime::{CONNECT_TIMEOUT, KEEPALIVE, Link, SILENCE, Transport};
 use socket2::TcpKeepalive;
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::convert;
 
@@ -29,13 +26,9 @@ pub(crate) struct Source(pub(crate) Config);
 #[derive(Clone)]
 pub(crate) struct Connection {
     client: WithOptions<Client>,
-    router: Arc<Router>,
-}
-
-/// The task that moves a client's commands and replies; it would go on without the client.
-struct Router {
-    task: AbortHandle,
-    ended: Shared<BoxFuture<'static, Result<(), Error>>>,
+    /// The task that moves the client's commands and replies. It is aborted with the last clone of this, or else
+    /// would go on without the client.
+    router: Shared<BoxFuture<'static, Result<(), Error>>>,
 }
 
 impl redsync_runtime::Source for Source {
@@ -44,16 +37,17 @@ impl redsync_runtime::Source for Source {
     async fn connect(&self) -> Result<Connection, Box<dyn StdError + Send + Sync>> {
         let config = Config { fail_fast: true, ..self.0.clone() };
         let client = Client::new(config, None, Some(connection_config()), None);
-        let router = Arc::new(Router::of(client.connect()));
+        let task = AbortOnDropHandle::new(client.connect());
+        let router = async { task.await? }.boxed().shared();
         // The news of a failure may have come before anybody waits for it, but then the task has ended.
-        match select(pin!(client.wait_for_connect()), router.ended.clone()).await {
+        match select(pin!(client.wait_for_connect()), router.clone()).await {
             Either::Left((result, _)) | Either::Right((result, _)) => result?,
         }
         Ok(Connection { client: client.with_options(&once()), router })
     }
 
     fn is_closed(&self, connection: &Connection, _: Duration) -> bool {
-        connection.router.task.is_finished()
+        connection.router.clone().now_or_never().is_some()
     }
 }
 
@@ -65,33 +59,22 @@ impl Transport for Linked {
     async fn send(self, request: Request) -> Result<Reply, NodeError> {
         let lent = self.0.connection().await?;
         let answer = lent.connection.exchange(&request).await;
-        lent.give_back(answer.as_ref().is_none_or(convert::is_broken));
-        answer.map_or_else(|| Err(NodeError::unknown("the connection was closed")), convert::answer)
+        lent.give_back(convert::is_broken(&answer));
+        convert::answer(answer)
     }
 }
 
 impl Connection {
-    /// Sends `request`; there is no answer when the client ended before, since `fred` never says that to
-    /// commands that it took in while it ended.
-    async fn exchange(&self, request: &Request) -> Option<Result<Resp3Frame, Error>> {
+    /// Sends `request`, and fails when the client ends before: `fred` never says that to commands that it took in
+    /// while it ended.
+    async fn exchange(&self, request: &Request) -> Result<Resp3Frame, Error> {
         let reply = pin!(convert::exchange(&self.client, request));
-        match select(reply, self.router.ended.clone()).await {
-            Either::Left((answer, _)) => Some(answer),
-            Either::Right((_, reply)) => reply.now_or_never(),
+        match select(reply, self.router.clone()).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right((end, reply)) => {
+                reply.now_or_never().unwrap_or_else(|| end.and(Err(Error::new_canceled())))
+            }
         }
-    }
-}
-
-impl Router {
-    fn of(task: ConnectHandle) -> Self {
-        let abort = task.abort_handle();
-        Self { task: abort, ended: async { task.await? }.boxed().shared() }
-    }
-}
-
-impl Drop for Router {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

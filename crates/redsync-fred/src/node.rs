@@ -1,13 +1,13 @@
 //! [`RedisNode`]: one Redis or Valkey, reached through the `fred` crate.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, slice, sync::Arc};
 
 use fred::{
     clients::{Client, Pool},
     interfaces::ClientLike,
     types::config::Config,
 };
-use redsync_core::{BoxFuture, Delivery, Node, NodeError, Reply, Request};
+use redsync_core::{BoxFuture, Node, NodeError, Reply, Request};
 use redsync_runtime::{Link, NoRuntime, Wired};
 
 use crate::{
@@ -68,7 +68,7 @@ impl RedisNode {
     ///
     /// A [`ShareError`] when the client has no reconnect policy, or there is no Tokio runtime.
     pub fn from_client(client: Client) -> Result<Self, ShareError> {
-        Self::from_shared(Shared::One(client))
+        Self::from_shared(slice::from_ref(&client.clone()), move || client.clone())
     }
 
     /// Uses the clients of a pool in turn, in the way of [`from_client`](Self::from_client).
@@ -77,7 +77,7 @@ impl RedisNode {
     ///
     /// A [`ShareError`] when a client has no reconnect policy, or there is no Tokio runtime.
     pub fn from_pool(pool: Pool) -> Result<Self, ShareError> {
-        Self::from_shared(Shared::Many(pool))
+        Self::from_shared(pool.clone().clients(), move || pool.next_connected().clone())
     }
 
     pub(crate) fn from_link(link: Link<Source>) -> Self {
@@ -85,10 +85,15 @@ impl RedisNode {
         Self(Arc::new(Wired::new(label, Linked(link), runtime)))
     }
 
-    fn from_shared(shared: Shared) -> Result<Self, ShareError> {
-        let shared = shared.checked()?;
-        let label = address::label(&shared.next().client_config());
-        Ok(Self(Arc::new(Wired::new(label, shared, runtime()?))))
+    fn from_shared(
+        clients: &[Client],
+        next: impl Fn() -> Client + Clone + Send + Sync + 'static,
+    ) -> Result<Self, ShareError> {
+        if !clients.iter().all(ClientLike::has_reconnect_policy) {
+            return Err(ShareError::NoReconnectPolicy);
+        }
+        let label = address::label(&next().client_config());
+        Ok(Self(Arc::new(Wired::new(label, Shared(next), runtime()?))))
     }
 }
 
@@ -99,10 +104,6 @@ impl Node for RedisNode {
 
     fn label(&self) -> Cow<'_, str> {
         self.0.label()
-    }
-
-    fn delivery(&self) -> Delivery {
-        self.0.delivery()
     }
 }
 

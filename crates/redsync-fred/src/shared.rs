@@ -1,9 +1,6 @@
 //! The ways a command takes to a server over the application's own clients.
 
-use fred::{
-    clients::{Client, Pool},
-    interfaces::ClientLike,
-};
+use fred::{clients::Client, interfaces::ClientLike};
 use redsync_core::{NodeError, Reply, Request};
 use redsync_runtime::{NoRuntime, Transport};
 
@@ -25,36 +22,13 @@ pub enum ShareError {
     NoRuntime(#[from] NoRuntime),
 }
 
-/// One or more clients that the application has already.
+/// Carries each command over the next of the application's clients, which reconnect by themselves.
 #[derive(Clone)]
-pub(crate) enum Shared {
-    One(Client),
-    Many(Pool),
-}
+pub(crate) struct Shared<F>(pub(crate) F);
 
-impl Shared {
-    /// # Errors
-    ///
-    /// [`ShareError::NoReconnectPolicy`] when a client does not reconnect by itself.
-    pub(crate) fn checked(self) -> Result<Self, ShareError> {
-        let reconnects = match &self {
-            Self::One(client) => client.has_reconnect_policy(),
-            Self::Many(pool) => pool.clients().iter().all(ClientLike::has_reconnect_policy),
-        };
-        if reconnects { Ok(self) } else { Err(ShareError::NoReconnectPolicy) }
-    }
-
-    pub(crate) fn next(&self) -> &Client {
-        match self {
-            Self::One(client) => client,
-            Self::Many(pool) => pool.next(),
-        }
-    }
-}
-
-impl Transport for Shared {
+impl<F: Fn() -> Client + Clone + Send + Sync + 'static> Transport for Shared<F> {
     async fn send(self, request: Request) -> Result<Reply, NodeError> {
-        let client = self.next();
+        let client = (self.0)();
         if !client.is_connected() {
             return Err(NodeError::not_sent(format!("the client is {:?}", client.state())));
         }

@@ -1,24 +1,39 @@
-//! The core stays free of async runtimes and Redis clients.
+//! The core stays free of async runtimes and Redis clients, and each driver of the others' client.
 
 use crate::command::{cargo, output};
 
-const CORE: &str = "redsync-core";
-const BANNED: [&str; 8] =
-    ["tokio", "smol", "async-std", "async-io", "async-executor", "redis", "fred", "rustis"];
+/// Lists crates with what they may not depend on, directly or not.
+const FIREWALLS: [(&str, &[&str]); 4] = [
+    (
+        "redsync-core",
+        &["tokio", "smol", "async-std", "async-io", "async-executor", "redis", "fred", "rustis"],
+    ),
+    ("redsync-runtime", &["redis", "fred", "rustis"]),
+    ("redsync-redis-rs", &["fred", "rustis"]),
+    ("redsync-fred", &["redis", "rustis"]),
+];
 
-/// Returns every banned crate that the core depends on, directly or not, with all features on.
+/// Returns every banned dependency, with all features on.
 pub(super) fn check() -> Result<Vec<String>, String> {
-    let scope = ["--package", CORE, "--edges", "normal", "--all-features", "--target", "all"];
-    let tree = output(&mut cargo(&[["tree", "--prefix", "none"].as_slice(), &scope].concat()))?;
-    Ok(banned(&tree))
+    let mut breaches = Vec::new();
+    for (package, banned) in FIREWALLS {
+        breaches.extend(check_package(package, banned)?);
+    }
+    Ok(breaches)
 }
 
-fn banned(tree: &str) -> Vec<String> {
+fn check_package(package: &str, banned: &[&str]) -> Result<Vec<String>, String> {
+    let scope = ["--package", package, "--edges", "normal", "--all-features", "--target", "all"];
+    let tree = output(&mut cargo(&[["tree", "--prefix", "none"].as_slice(), &scope].concat()))?;
+    Ok(found(package, banned, &tree))
+}
+
+fn found(package: &str, banned: &[&str], tree: &str) -> Vec<String> {
     let mut names: Vec<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     names.sort_unstable();
     names.dedup();
-    names.retain(|name| BANNED.contains(name));
-    names.iter().map(|name| format!("{CORE} depends on {name}, which belongs into a driver crate")).collect()
+    names.retain(|name| banned.contains(name));
+    names.iter().map(|name| format!("{package} depends on {name}, which belongs elsewhere")).collect()
 }
 
 #[cfg(test)]
@@ -27,9 +42,17 @@ mod tests {
 
     #[test]
     fn a_runtime_far_down_in_the_tree_is_found_once() {
+        let (core, banned) = FIREWALLS[0];
         let tree =
             "redsync-core v0.1.0\ntracing v0.1.44\ntokio v1.54.0\ntokio-util v0.7.0\ntokio v1.54.0 (*)\n";
-        assert_eq!(banned(tree), ["redsync-core depends on tokio, which belongs into a driver crate"]);
-        assert!(banned("redsync-core v0.1.0\ntracing v0.1.44\n").is_empty());
+        assert_eq!(found(core, banned, tree), ["redsync-core depends on tokio, which belongs elsewhere"]);
+        assert!(found(core, banned, "redsync-core v0.1.0\ntracing v0.1.44\n").is_empty());
+    }
+
+    #[test]
+    fn a_crate_whose_name_only_begins_like_a_client_is_none() {
+        let (fred, banned) = FIREWALLS[3];
+        assert!(found(fred, banned, "redsync-fred v0.1.0\nredis-protocol v6.0.0\n").is_empty());
+        assert_eq!(found(fred, banned, "redis v1.8.0\n").len(), 1);
     }
 }
