@@ -7,6 +7,7 @@
 mod apt;
 mod command;
 mod lint;
+mod matrix;
 mod setup;
 mod tally;
 mod test;
@@ -19,6 +20,8 @@ const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   test   run every test, with real servers; the last line tells how many passed and failed
+  test matrix [--quick]
+         run drivers on every runtime, server, topology and feature set, or on those that CI runs
   lint   check format, clippy, docs and tidy rules
   tidy   check the rules of this repository that no other tool checks
   ci     do what CI does: lint, then test";
@@ -28,6 +31,8 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["test"] => exit(test::run()),
+        ["test", "matrix"] => exit(matrix::run(false)),
+        ["test", "matrix", "--quick"] => exit(matrix::run(true)),
         ["lint"] => exit(lint::run_all()),
         ["tidy"] => exit(tidy::run()),
         ["ci"] => exit(lint::run_all().and_then(|()| test::run())),

@@ -6,11 +6,11 @@ use std::fmt;
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Tests that ran and passed.
-    pub(crate) passed: u64,
+    pub(crate) passed: usize,
     /// Tests that failed, and commands that failed without naming a test.
-    pub(crate) failed: u64,
+    pub(crate) failed: usize,
     /// Tests that did not run.
-    pub(crate) ignored: u64,
+    pub(crate) ignored: usize,
 }
 
 impl Tally {

@@ -33,7 +33,8 @@ pub(crate) fn run() -> Result<(), String> {
     if total.is_green() { Ok(()) } else { Err(String::new()) }
 }
 
-fn run_build(args: &[&str]) -> Result<Tally, String> {
+/// Runs one build with its tests, and counts them.
+pub(crate) fn run_build(args: &[&str]) -> Result<Tally, String> {
     let mut command = cargo(args);
     announce(&command);
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| cannot_start(&command, &error))?;
