@@ -1,6 +1,8 @@
 //! What tests of redsync, and of code that uses it, need: servers, in-memory nodes and a virtual clock.
 
 pub mod cancel;
+#[cfg(unix)]
+pub mod conformance;
 pub mod memory;
 #[cfg(unix)]
 pub mod server;

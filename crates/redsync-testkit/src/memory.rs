@@ -97,7 +97,7 @@ impl MemoryNode {
     /// The value at `key`.
     pub fn get(&self, key: &str) -> Option<String> {
         self.look(|keyspace, now| {
-            Some(String::from_utf8_lossy(keyspace.get(key.as_bytes(), now)?).into_owned())
+            Some(String::from_utf8_lossy(keyspace.get(key.as_bytes(), now).ok()??).into_owned())
         })
     }
 
@@ -108,6 +108,11 @@ impl MemoryNode {
             let expires = ttl.map(|ttl| state.now().saturating_add(millis(ttl)));
             state.keyspace.set(key.as_bytes(), value.as_bytes(), expires);
         });
+    }
+
+    /// Puts something that is no string at `key`, for good.
+    pub fn set_list(&self, key: &str) {
+        self.server.with(|state| state.keyspace.set_list(key.as_bytes()));
     }
 
     /// The keys in their order.

@@ -29,6 +29,10 @@ impl ErrorReply {
         &self.detail
     }
 
+    pub(super) fn wrong_type() -> Self {
+        Self::new("WRONGTYPE", "Operation against a key holding the wrong kind of value")
+    }
+
     pub(super) fn err(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new("ERR", detail)
     }

@@ -22,16 +22,18 @@ pub(super) fn execute(keyspace: &mut Keyspace, args: &[&[u8]], now: Millis) -> E
     let (name, args) = args.split_first().map_or((&b""[..], &[][..]), |(name, args)| (*name, args));
     match (name.to_ascii_uppercase().as_slice(), args) {
         (b"SET", [key, value, options @ ..]) => set(keyspace, key, value, options, now),
-        (b"GET", [key]) => Ok(keyspace.get(key, now).map_or(Reply::Nil, |value| Reply::Text(value.to_vec()))),
+        (b"GET", [key]) => {
+            Ok(keyspace.get(key, now)?.map_or(Reply::Nil, |value| Reply::Text(value.to_vec())))
+        }
         (b"DEL", [_, ..]) => Ok(count(args.iter().filter(|key| keyspace.remove(key, now)).count())),
         (b"PTTL", [key]) => Ok(Reply::Integer(pttl(keyspace, key, now))),
         (b"PEXPIRE", [key, ttl]) => pexpire(keyspace, key, ttl, now),
         (b"PEXPIRE", [_, _, option, ..]) => Err(unsupported(option)),
         (b"DELIFEQ", [key, value]) if keyspace.native() == Some(Native::DelIfEq) => {
-            Ok(delete_if_equal(keyspace, key, value, now))
+            delete_if_equal(keyspace, key, value, now)
         }
         (b"DELEX", [key, b"IFEQ", value]) if keyspace.native() == Some(Native::DelEx) => {
-            Ok(delete_if_equal(keyspace, key, value, now))
+            delete_if_equal(keyspace, key, value, now)
         }
         (b"EVAL", [text, keys, args @ ..]) => eval(keyspace, text, keys, args, now),
         (b"EVALSHA", [digest, keys, args @ ..]) => evalsha(keyspace, digest, keys, args, now),
@@ -57,7 +59,7 @@ fn set(keyspace: &mut Keyspace, key: &[u8], value: &[u8], mut options: &[&[u8]],
     }
     // The order of Redis: the expiry is checked even where `NX` turns the command down.
     let expires = ttl.map(|ttl| expiry_of_set(ttl, now)).transpose()?;
-    if only_new && keyspace.get(key, now).is_some() {
+    if only_new && keyspace.contains(key, now) {
         return Ok(Reply::Nil);
     }
     keyspace.set(key, value, expires);
@@ -87,9 +89,9 @@ pub(super) fn pexpire(keyspace: &mut Keyspace, key: &[u8], ttl: &[u8], now: Mill
 }
 
 /// A server's own compare-and-delete, which does not tell why it deleted nothing.
-fn delete_if_equal(keyspace: &mut Keyspace, key: &[u8], value: &[u8], now: Millis) -> Reply {
-    let is_equal = keyspace.get(key, now) == Some(value);
-    count(usize::from(is_equal && keyspace.remove(key, now)))
+fn delete_if_equal(keyspace: &mut Keyspace, key: &[u8], value: &[u8], now: Millis) -> Executed {
+    let is_equal = keyspace.get(key, now)? == Some(value);
+    Ok(count(usize::from(is_equal && keyspace.remove(key, now))))
 }
 
 fn unsupported(option: &[u8]) -> ErrorReply {

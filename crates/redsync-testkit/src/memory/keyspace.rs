@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redsync_core::wire::Native;
 
+use super::error::ErrorReply;
+
 /// A point on the server's clock, in milliseconds, as Redis counts.
 pub(super) type Millis = i64;
 
@@ -18,7 +20,8 @@ pub(super) struct Keyspace {
 
 #[derive(Clone)]
 struct Entry {
-    value: Vec<u8>,
+    /// None where the key holds something that is no string.
+    value: Option<Vec<u8>>,
     expires: Option<Millis>,
 }
 
@@ -30,12 +33,26 @@ impl Entry {
 }
 
 impl Keyspace {
-    pub(super) fn get(&self, key: &[u8], now: Millis) -> Option<&[u8]> {
-        Some(self.entry(key, now)?.value.as_slice())
+    /// The string at `key`.
+    ///
+    /// # Errors
+    ///
+    /// `WRONGTYPE` when something else stands there.
+    pub(super) fn get(&self, key: &[u8], now: Millis) -> Result<Option<&[u8]>, ErrorReply> {
+        let entry = self.entry(key, now);
+        entry.map(|entry| entry.value.as_deref().ok_or_else(ErrorReply::wrong_type)).transpose()
+    }
+
+    pub(super) fn contains(&self, key: &[u8], now: Millis) -> bool {
+        self.entry(key, now).is_some()
+    }
+
+    pub(super) fn set_list(&mut self, key: &[u8]) {
+        self.entries.insert(key.to_vec(), Entry { value: None, expires: None });
     }
 
     pub(super) fn set(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) {
-        self.entries.insert(key.to_vec(), Entry { value: value.to_vec(), expires });
+        self.entries.insert(key.to_vec(), Entry { value: Some(value.to_vec()), expires });
     }
 
     /// Whether there was such a key.

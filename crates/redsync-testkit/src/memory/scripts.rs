@@ -46,19 +46,20 @@ pub(super) fn run(
 
 fn acquire(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
     let expires = expiry_of_set(scope.ttl()?, scope.now)?;
+    // What is no string is somebody else's.
     let answer = match keyspace.get(scope.key, scope.now) {
-        None => {
+        Ok(None) => {
             keyspace.set(scope.key, scope.value, Some(expires));
             1
         }
-        Some(held) if held == scope.value => 2,
-        Some(_) => 0,
+        Ok(Some(held)) if held == scope.value => 2,
+        Ok(Some(_)) | Err(_) => 0,
     };
     Ok(Reply::Integer(answer))
 }
 
 fn release(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
-    Ok(Reply::Integer(match keyspace.get(scope.key, scope.now) {
+    Ok(Reply::Integer(match keyspace.get(scope.key, scope.now)? {
         None => -1,
         Some(held) if held != scope.value => 0,
         Some(_) => i64::from(keyspace.remove(scope.key, scope.now)),
@@ -75,7 +76,7 @@ fn release_and_learn(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
 }
 
 fn extend(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
-    match keyspace.get(scope.key, scope.now) {
+    match keyspace.get(scope.key, scope.now)? {
         None => Ok(Reply::Integer(-1)),
         Some(held) if held != scope.value => Ok(Reply::Integer(0)),
         Some(_) => lengthen(keyspace, scope),
@@ -83,7 +84,7 @@ fn extend(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
 }
 
 fn revive(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
-    if keyspace.get(scope.key, scope.now).is_some() {
+    if keyspace.contains(scope.key, scope.now) {
         return extend(keyspace, scope);
     }
     let expires = expiry_of_set(scope.ttl()?, scope.now)?;

@@ -20,8 +20,10 @@
 mod binary;
 mod builder;
 mod error;
+mod frame;
 mod port;
 mod process;
+mod proxy;
 mod resp;
 mod servers;
 #[cfg(test)]
@@ -39,6 +41,7 @@ use tempfile::TempDir;
 pub use builder::Builder;
 pub use error::ServerError;
 use process::{Plan, Process};
+pub use proxy::{Args, Proxy};
 pub use resp::{Client, Reply};
 pub use servers::Servers;
 

@@ -1,0 +1,158 @@
+//! What every driver has to pass: one list of cases, of which [`conformance!`](crate::conformance) makes one test
+//! each.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use redsync_core::{BoxFuture, Node, Runtime};
+//! # use redsync_testkit::conformance::InMemory;
+//!
+//! struct MyDriver;
+//!
+//! impl redsync_testkit::conformance::Driver for MyDriver {
+//!     fn block_on(case: BoxFuture<'_, ()>) {
+//! #       InMemory::block_on(case);
+//!         // such as tokio::runtime::Runtime::new().unwrap().block_on(case)
+//!     }
+//!
+//!     fn runtime() -> Arc<dyn Runtime> {
+//! #       InMemory::runtime()
+//!         // such as Arc::new(TokioRuntime::current().unwrap())
+//!     }
+//!
+//!     async fn open(url: &str) -> Arc<dyn Node> {
+//! #       unimplemented(url)
+//!         // such as Arc::new(MyNode::open(url).unwrap())
+//!     }
+//! }
+//! # fn unimplemented(_: &str) -> Arc<dyn Node> { panic!("not called") }
+//!
+//! redsync_testkit::conformance!(MyDriver);
+//! # fn main() {}
+//! ```
+//!
+//! The cases start servers of their own, see [`server`](crate::server).
+
+mod bench;
+mod in_memory;
+mod lab;
+mod real;
+
+#[doc(hidden)]
+pub mod connections;
+#[doc(hidden)]
+pub mod extending;
+#[doc(hidden)]
+pub mod rejections;
+#[doc(hidden)]
+pub mod releasing;
+#[doc(hidden)]
+pub mod scripts;
+#[doc(hidden)]
+pub mod taking;
+#[doc(hidden)]
+pub mod values;
+
+use std::{future::Future, sync::Arc};
+
+use redsync_core::{BoxFuture, Node, Runtime};
+
+pub use self::{bench::Bench, in_memory::InMemory, lab::Lab};
+
+/// What the cases need to know of a driver.
+pub trait Driver {
+    /// Runs one case to its end on the driver's runtime.
+    fn block_on(case: BoxFuture<'_, ()>);
+
+    /// Returns the runtime adapter; asked for inside of [`block_on`](Self::block_on).
+    fn runtime() -> Arc<dyn Runtime>;
+
+    /// Opens a node with a connection of its own at a URL such as `redis://user:password@127.0.0.1:6379`.
+    fn open(url: &str) -> impl Future<Output = Arc<dyn Node>> + Send;
+
+    /// Prepares a server for one case: a real one, unless the driver brings its own.
+    #[doc(hidden)]
+    fn bench() -> Box<dyn Bench>
+    where
+        Self: Sized + 'static,
+    {
+        Box::new(real::Real::<Self>::start())
+    }
+}
+
+/// Runs one case.
+#[doc(hidden)]
+pub fn run<D: Driver + 'static>(case: fn(&Lab) -> BoxFuture<'_, ()>) {
+    D::block_on(Box::pin(async {
+        let lab = Lab::new(D::bench(), D::runtime());
+        case(&lab).await;
+    }));
+}
+
+/// Makes a module `conformance` with one test for each case, see [`conformance`](mod@crate::conformance).
+///
+/// Takes a type that implements [`conformance::Driver`](crate::conformance::Driver), and needs a scope in which
+/// no other module is called `conformance`.
+#[macro_export]
+macro_rules! conformance {
+    ($driver:ty) => {
+        mod conformance {
+            use super::*;
+
+            $crate::conformance_tests! {
+                $driver:
+                taking::a_free_lock_is_taken_with_its_value_and_ttl,
+                taking::a_taken_lock_is_refused_and_left_alone,
+                taking::a_lock_is_free_again_when_its_ttl_is_over,
+                taking::of_many_contenders_one_wins,
+                taking::the_longest_and_the_shortest_ttl_are_kept,
+                taking::the_same_fixed_value_is_refused_as_such,
+                extending::an_extension_lengthens_the_ttl_and_never_shortens_it,
+                extending::an_extension_of_a_missing_lock_is_told_and_creates_nothing,
+                extending::an_extension_of_a_lock_in_other_hands_is_told_and_changes_nothing,
+                extending::an_extension_can_set_a_missing_lock_anew,
+                releasing::a_released_lock_is_gone_and_can_be_taken_again,
+                releasing::a_missing_lock_is_no_error_to_release,
+                releasing::a_lock_in_other_hands_is_left_alone,
+                releasing::another_connection_releases_by_value,
+                releasing::a_dropped_guard_releases,
+                releasing::a_server_with_a_command_for_it_is_asked_by_that,
+                values::values_of_any_text_arrive_unchanged,
+                values::a_value_of_a_hundred_kilobytes_arrives_unchanged,
+                values::names_of_any_text_are_keys,
+                scripts::scripts_go_by_digest_and_as_text_after_a_flush,
+                scripts::a_user_who_may_not_run_scripts_is_told_so,
+                scripts::a_user_who_may_not_set_keys_is_told_so,
+                scripts::a_key_of_another_type_is_taken_and_left_alone,
+                scripts::an_extension_or_release_of_another_type_is_rejected,
+                rejections::a_read_only_replica_is_told_and_works_once_it_is_a_master,
+                rejections::a_server_that_is_loading_is_told_and_works_afterwards,
+                rejections::a_server_that_cannot_save_is_told_and_works_afterwards,
+                rejections::a_server_out_of_memory_is_told_and_works_afterwards,
+                rejections::an_error_that_redis_does_not_know_proves_nothing,
+                connections::a_lost_request_is_unknown_and_is_not_sent_again,
+                connections::a_lost_reply_is_unknown_and_was_executed_once,
+                connections::a_lost_connection_comes_back_by_itself,
+                connections::a_server_killed_in_mid_command_leaves_it_unknown,
+                connections::a_server_restarted_empty_is_used_again,
+                connections::a_paused_server_delays_its_reply_and_nothing_else,
+                connections::calls_return_by_their_deadline_while_the_server_is_paused,
+                connections::a_dropped_call_is_executed,
+                connections::each_of_many_requests_gets_its_own_reply,
+                connections::the_label_and_the_errors_keep_secrets,
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_tests {
+    ($driver:ty: $($group:ident::$case:ident,)*) => {
+        $(
+            #[test]
+            fn $case() {
+                $crate::conformance::run::<$driver>(|lab| Box::pin($crate::conformance::$group::$case(lab)));
+            }
+        )*
+    };
+}
