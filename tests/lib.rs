@@ -22,6 +22,14 @@ impl Driver {
         Self::ALL.into_iter().flat_map(|one| Self::ALL.map(|other| (one, other)))
     }
 
+    /// The module that [`for_each_driver!`] makes for this driver.
+    pub const fn module(self) -> &'static str {
+        match self {
+            Self::RedisRs => "redis_rs",
+            Self::Fred => "fred",
+        }
+    }
+
     /// Locks on the servers at `urls`, each of which is a node.
     ///
     /// # Errors
@@ -31,6 +39,21 @@ impl Driver {
         Ok(match self {
             Self::RedisRs => redsync_redis_rs::connect(urls).await?,
             Self::Fred => redsync_fred::connect(urls).await?,
+        })
+    }
+
+    /// Nodes for the servers at `urls`, most of which are connected.
+    ///
+    /// # Errors
+    ///
+    /// The driver's own, say for a bad URL.
+    pub async fn nodes(self, urls: Vec<String>) -> Result<Vec<Arc<dyn Node>>, Box<dyn Error>> {
+        fn erased<N: Node>(nodes: Vec<N>) -> Vec<Arc<dyn Node>> {
+            nodes.into_iter().map(|node| Arc::new(node) as Arc<dyn Node>).collect()
+        }
+        Ok(match self {
+            Self::RedisRs => erased(redsync_redis_rs::nodes(urls).await?),
+            Self::Fred => erased(redsync_fred::nodes(urls).await?),
         })
     }
 
@@ -45,4 +68,38 @@ impl Driver {
             Self::Fred => Arc::new(redsync_fred::RedisNode::open(url)?),
         })
     }
+}
+
+/// Makes a module for each driver, with a test for each function, which takes the driver.
+#[macro_export]
+macro_rules! for_each_driver {
+    ($($tests:tt)*) => {
+        mod redis_rs {
+            $crate::tests! { RedisRs: $($tests)* }
+        }
+        mod fred {
+            $crate::tests! { Fred: $($tests)* }
+        }
+    };
+}
+
+/// Makes the tests of one driver.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests {
+    ($driver:ident:) => {};
+    ($driver:ident: async $test:ident, $($rest:tt)*) => {
+        #[tokio::test]
+        async fn $test() {
+            super::$test($crate::Driver::$driver).await;
+        }
+        $crate::tests! { $driver: $($rest)* }
+    };
+    ($driver:ident: $test:ident, $($rest:tt)*) => {
+        #[test]
+        fn $test() {
+            super::$test($crate::Driver::$driver);
+        }
+        $crate::tests! { $driver: $($rest)* }
+    };
 }

@@ -6,20 +6,9 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{ok, release, set, source};
+use common::{ok, release, set};
 use redsync_redis_rs::{Delivery, Node, NodeErrorKind, RedisNode, Reply, redis::RedisError};
 use redsync_testkit::server::Server;
-
-#[tokio::test]
-async fn replies_of_every_kind_that_locks_have() {
-    let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
-    let name = Arc::from("lock");
-    assert_eq!(node.call(set("lock")).await.unwrap(), ok());
-    assert_eq!(node.call(set("lock")).await.unwrap(), Reply::Nil);
-    assert_eq!(node.call(release().request_with_text(&name)).await.unwrap(), Reply::Integer(1));
-    assert_eq!(node.call(release().request(&name)).await.unwrap(), Reply::Integer(-1));
-}
 
 #[tokio::test]
 async fn resp3_makes_no_difference() {
@@ -52,29 +41,6 @@ async fn noperm_is_a_rejection_that_carries_the_driver_s_own_error() {
     assert!(error.to_string().contains("'set' command"), "{error}");
     let source = std::error::Error::source(&error).unwrap().downcast_ref::<RedisError>().unwrap();
     assert_eq!(source.code(), Some("NOPERM"));
-}
-
-#[tokio::test]
-async fn a_wrong_password_means_not_sent_and_is_not_told() {
-    let server = Server::start().unwrap();
-    server.command(&["CONFIG", "SET", "requirepass", "secret"]).unwrap();
-    let node = RedisNode::open(&format!("redis://:wrong@127.0.0.1:{}", server.port())).unwrap();
-    let error = node.call(set("lock")).await.unwrap_err();
-    assert_eq!(error.kind(), NodeErrorKind::NotSent);
-    assert!(!format!("{error:?}").contains("wrong@"), "{error:?}");
-    assert!(source(&error).contains("assword"), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_server_killed_before_it_answered_leaves_the_request_unknown() {
-    let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
-    node.call(set("first")).await.unwrap();
-    server.pause().unwrap();
-    let mut call = node.call(set("lock"));
-    assert!(futures_util::poll!(&mut call).is_pending());
-    server.kill();
-    assert_eq!(call.await.unwrap_err().kind(), NodeErrorKind::Unknown);
 }
 
 #[tokio::test]

@@ -23,10 +23,13 @@ pub(super) struct Count {
     pub(super) cannot_run: usize,
 }
 
+/// Is one line: what it is about, and its cells.
+type Line = (Vec<String>, Vec<(State, Cell)>);
+
 /// Is a table whose cells are counted, the required and the optional ones apart.
 pub(super) struct Table {
     head: Vec<String>,
-    lines: Vec<(Vec<String>, Vec<(State, Cell)>)>,
+    lines: Vec<Line>,
 }
 
 impl Table {

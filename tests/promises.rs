@@ -3,6 +3,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "tests state what they expect"
 )]
 
@@ -12,14 +13,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redsync_fred::{ErrorKind, Redsync, Released, connect};
+use redsync_core::{ErrorKind, Redsync, Released};
 use redsync_testkit::{cancel::drop_after, server::Servers};
+use redsync_tests::{Driver, for_each_driver};
 
 const NAME: &str = "report:7";
 
-async fn quorum(count: usize) -> (Servers, Redsync) {
+for_each_driver! {
+    async a_lock_future_dropped_at_any_await_point_leaves_no_key,
+    async the_loser_of_two_with_the_same_value_does_not_disturb_the_winner,
+    async a_fixed_value_is_stored_exactly_and_another_process_releases_with_it,
+    async two_hung_or_dead_nodes_of_five_cost_nothing,
+    async hung_nodes_are_clean_when_they_go_on,
+    async contenders_take_turns,
+}
+
+async fn quorum(driver: Driver, count: usize) -> (Servers, Redsync) {
     let servers = Servers::start(count).expect("a server binary");
-    let redsync = connect(servers.urls()).await.expect("valid URLs");
+    let redsync = driver.connect(servers.urls()).await.expect("valid URLs");
     (servers, redsync)
 }
 
@@ -33,15 +44,14 @@ fn keys(servers: &Servers, index: usize) -> usize {
 }
 
 /// P2. The lock is free, or a rival holds a majority so that the acquire goes through several rounds.
-#[tokio::test]
-async fn a_lock_future_dropped_at_any_await_point_leaves_no_key() {
+async fn a_lock_future_dropped_at_any_await_point_leaves_no_key(driver: Driver) {
     for (count, paused, rivals) in
         [(1, 0, 0), (1, 0, 1), (3, 0, 0), (3, 1, 0), (3, 1, 2), (5, 2, 0), (5, 2, 3)]
     {
-        let (servers, _) = quorum(count).await;
+        let (servers, _) = quorum(driver, count).await;
         let mut points = 0;
         loop {
-            let redsync = connect(servers.urls()).await.expect("valid URLs");
+            let redsync = driver.connect(servers.urls()).await.expect("valid URLs");
             (0..paused).for_each(|index| servers[index].pause().expect("it runs"));
             let taken: Vec<_> = (count - rivals..count).collect();
             for &index in &taken {
@@ -76,11 +86,10 @@ async fn a_lock_future_dropped_at_any_await_point_leaves_no_key() {
 }
 
 /// P3. The loser neither deletes nor shortens anything, also at nodes that do not answer it.
-#[tokio::test]
-async fn the_loser_of_two_with_the_same_value_does_not_disturb_the_winner() {
+async fn the_loser_of_two_with_the_same_value_does_not_disturb_the_winner(driver: Driver) {
     for paused in 0..=2 {
-        let (servers, winner) = quorum(3).await;
-        let loser = connect(servers.urls()).await.expect("valid URLs");
+        let (servers, winner) = quorum(driver, 3).await;
+        let loser = driver.connect(servers.urls()).await.expect("valid URLs");
         let guard =
             winner.mutex(NAME).ttl(Duration::from_secs(60)).with_value("v").lock().await.expect("free");
         winner.settled().await;
@@ -98,35 +107,34 @@ async fn the_loser_of_two_with_the_same_value_does_not_disturb_the_winner() {
 }
 
 /// The main job. This test plays both parts: it starts itself as the worker, in a process of its own.
-#[tokio::test]
-async fn a_fixed_value_is_stored_exactly_and_another_process_releases_with_it() {
+async fn a_fixed_value_is_stored_exactly_and_another_process_releases_with_it(driver: Driver) {
     const WORKER: &str = "REDSYNC_TEST_WORKER_URLS";
     if let Ok(urls) = env::var(WORKER) {
-        let redsync = connect(urls.split(' ')).await.expect("valid URLs");
+        let redsync = driver.connect(urls.split(' ').map(str::to_owned).collect()).await.expect("valid URLs");
         let released = redsync.mutex(NAME).with_value("x").unlock().await.expect("reachable");
         assert_eq!(released, Released::Held);
         // The release returned when a quorum had answered; the process ends when all have.
         redsync.settled().await;
         return;
     }
-    let (servers, redsync) = quorum(3).await;
+    let (servers, redsync) = quorum(driver, 3).await;
     let mutex = redsync.mutex(NAME).value_fn(|| Ok("generated".to_owned())).with_value("x");
     mutex.lock().await.expect("free").leave();
     redsync.settled().await;
     assert!((0..3).all(|index| get(&servers, index).as_deref() == Some("x")));
     let this = env::current_exe().expect("a path");
-    let name = "a_fixed_value_is_stored_exactly_and_another_process_releases_with_it";
-    let worker = Command::new(this).args(["--exact", name]).env(WORKER, servers.urls().join(" ")).output();
+    let name =
+        format!("{}::a_fixed_value_is_stored_exactly_and_another_process_releases_with_it", driver.module());
+    let worker = Command::new(this).args(["--exact", &name]).env(WORKER, servers.urls().join(" ")).output();
     let worker = worker.expect("it starts");
     assert!(worker.status.success(), "{}", String::from_utf8_lossy(&worker.stdout));
     assert!((0..3).all(|index| get(&servers, index).is_none()));
 }
 
 /// P5. Two of five that are stopped, and two of five that are killed, against five that are well, in turns.
-#[tokio::test]
-async fn two_hung_or_dead_nodes_of_five_cost_nothing() {
+async fn two_hung_or_dead_nodes_of_five_cost_nothing(driver: Driver) {
     const ROUNDS: usize = 200;
-    let (servers, redsync) = quorum(5).await;
+    let (servers, redsync) = quorum(driver, 5).await;
     let healthy = median(&redsync, ROUNDS).await;
     (0..2).for_each(|index| servers[index].pause().expect("it runs"));
     let stopped = median(&redsync, ROUNDS).await;
@@ -156,9 +164,8 @@ async fn median(redsync: &Redsync, rounds: usize) -> Duration {
 }
 
 /// Nothing is left on the stopped nodes either, once they go on.
-#[tokio::test]
-async fn hung_nodes_are_clean_when_they_go_on() {
-    let (servers, redsync) = quorum(5).await;
+async fn hung_nodes_are_clean_when_they_go_on(driver: Driver) {
+    let (servers, redsync) = quorum(driver, 5).await;
     (0..2).for_each(|index| servers[index].pause().expect("it runs"));
     for round in 0..50 {
         let guard = redsync.mutex(format!("{NAME}:{round}")).lock().await.expect("a quorum answers");
@@ -169,13 +176,12 @@ async fn hung_nodes_are_clean_when_they_go_on() {
     assert!((0..5).all(|index| keys(&servers, index) == 0));
 }
 
-#[tokio::test]
-async fn contenders_take_turns() {
-    let (servers, _) = quorum(3).await;
+async fn contenders_take_turns(driver: Driver) {
+    let (servers, _) = quorum(driver, 3).await;
     let counter = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let mut tasks = Vec::new();
     for _ in 0..8 {
-        let redsync = connect(servers.urls()).await.expect("valid URLs");
+        let redsync = driver.connect(servers.urls()).await.expect("valid URLs");
         let counter = counter.clone();
         tasks.push(tokio::spawn(async move {
             for _ in 0..10 {

@@ -1,8 +1,10 @@
 //! Connections that are missing, hang, break and come back.
-#![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests state what they expect, too")]
-
-mod common;
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests state what they expect, too"
+)]
 
 use std::{
     net::TcpListener,
@@ -12,16 +14,38 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{PATIENCE, ok, set, source};
 use futures_util::{FutureExt, future::join_all};
-use redsync_redis_rs::{Node, NodeErrorKind, RedisNode, Reply, nodes};
+use redsync_core::{Node, NodeError, NodeErrorKind, Reply, Request, Ttl, Value, wire::Command};
 use redsync_testkit::server::{Server, Servers};
+use redsync_tests::{Driver, for_each_driver};
 
-#[tokio::test]
-async fn a_node_that_is_down_at_the_start_connects_when_it_has_come_back() {
+for_each_driver! {
+    async a_node_that_is_down_at_the_start_connects_when_it_has_come_back,
+    async a_connection_that_broke_is_replaced_by_the_next_call,
+    async a_connection_that_was_closed_while_it_was_idle_costs_no_request,
+    async looking_at_an_idle_connection_sends_nothing,
+    async a_hung_node_holds_up_nobody_and_its_backlog_has_an_end,
+    async a_late_reply_is_a_reply,
+    async a_request_whose_caller_went_away_keeps_its_place_in_the_backlog,
+    async a_call_dropped_after_its_first_poll_is_delivered_over_a_busy_connection,
+    async a_call_dropped_while_its_node_is_being_connected_is_delivered,
+    async a_call_that_was_never_polled_is_not_sent,
+    async a_hung_node_does_not_hold_up_the_start_of_the_others,
+    async the_start_waits_for_a_hung_majority_no_longer_than_a_try_to_connect,
+    async calls_do_not_hammer_a_node_that_turns_connections_away,
+    async a_thread_outside_of_any_runtime_can_call_a_node,
+    async a_wrong_password_means_not_sent_and_is_not_told,
+    a_node_outlives_the_runtime_that_connected_it,
+    a_node_outlives_the_runtime_that_was_connecting_it,
+}
+
+/// Waits for what another process does end after this long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn a_node_that_is_down_at_the_start_connects_when_it_has_come_back(driver: Driver) {
     let server = Server::start().unwrap();
     server.kill();
-    let node = nodes([server.url()]).await.unwrap().remove(0);
+    let node = driver.nodes(vec![server.url()]).await.unwrap().remove(0);
     let error = node.call(set("lock")).await.unwrap_err();
     assert_eq!(error.kind(), NodeErrorKind::NotSent);
     assert!(source(&error).contains("refused"), "{error:?}");
@@ -29,10 +53,9 @@ async fn a_node_that_is_down_at_the_start_connects_when_it_has_come_back() {
     assert_eq!(once_reachable(&node).await, ok());
 }
 
-#[tokio::test]
-async fn a_connection_that_broke_is_replaced_by_the_next_call() {
+async fn a_connection_that_broke_is_replaced_by_the_next_call(driver: Driver) {
     let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
+    let node = driver.open(&server.url()).unwrap();
     node.call(set("lock")).await.unwrap();
     server.pause().unwrap();
     let mut call = node.call(set("lock"));
@@ -42,10 +65,9 @@ async fn a_connection_that_broke_is_replaced_by_the_next_call() {
     assert_eq!(node.call(set("lock")).await.unwrap(), ok());
 }
 
-#[tokio::test]
-async fn a_connection_that_was_closed_while_it_was_idle_costs_no_request() {
+async fn a_connection_that_was_closed_while_it_was_idle_costs_no_request(driver: Driver) {
     let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
+    let node = driver.open(&server.url()).unwrap();
     node.call(set("lock")).await.unwrap();
     server.restart_empty().unwrap();
     // What counts as idle, and time for the closing to be heard of.
@@ -53,10 +75,9 @@ async fn a_connection_that_was_closed_while_it_was_idle_costs_no_request() {
     assert_eq!(node.call(set("lock")).await.unwrap(), ok());
 }
 
-#[tokio::test]
-async fn looking_at_an_idle_connection_sends_nothing() {
+async fn looking_at_an_idle_connection_sends_nothing(driver: Driver) {
     let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
+    let node = driver.open(&server.url()).unwrap();
     node.call(set("lock")).await.unwrap();
     server.command(&["CONFIG", "RESETSTAT"]).unwrap();
     tokio::time::sleep(Duration::from_millis(600)).await;
@@ -66,10 +87,9 @@ async fn looking_at_an_idle_connection_sends_nothing() {
     assert!(commands.contains("cmdstat_set:calls=1,") && !commands.contains("ping"), "{commands}");
 }
 
-#[tokio::test]
-async fn a_hung_node_holds_up_nobody_and_its_backlog_has_an_end() {
+async fn a_hung_node_holds_up_nobody_and_its_backlog_has_an_end(driver: Driver) {
     let servers = Servers::start(2).unwrap();
-    let nodes = nodes(servers.urls()).await.unwrap();
+    let nodes = driver.nodes(servers.urls()).await.unwrap();
     join_all(nodes.iter().map(|node| node.call(set("first")))).await;
     servers[0].pause().unwrap();
     let mut waiting: Vec<_> = (0..1024).map(|i| nodes[0].call(set(&format!("lock {i}")))).collect();
@@ -85,10 +105,9 @@ async fn a_hung_node_holds_up_nobody_and_its_backlog_has_an_end() {
     assert_eq!(nodes[0].call(set("lock")).await.unwrap(), ok());
 }
 
-#[tokio::test]
-async fn a_late_reply_is_a_reply() {
+async fn a_late_reply_is_a_reply(driver: Driver) {
     let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
+    let node = driver.open(&server.url()).unwrap();
     node.call(set("first")).await.unwrap();
     server.pause().unwrap();
     let mut call = node.call(set("lock"));
@@ -100,10 +119,9 @@ async fn a_late_reply_is_a_reply() {
     assert_eq!(call.await.unwrap(), ok());
 }
 
-#[tokio::test]
-async fn a_request_whose_caller_went_away_keeps_its_place_in_the_backlog() {
+async fn a_request_whose_caller_went_away_keeps_its_place_in_the_backlog(driver: Driver) {
     let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
+    let node = driver.open(&server.url()).unwrap();
     node.call(set("first")).await.unwrap();
     server.pause().unwrap();
     for i in 0..1024 {
@@ -114,10 +132,9 @@ async fn a_request_whose_caller_went_away_keeps_its_place_in_the_backlog() {
     server.resume().unwrap();
 }
 
-#[tokio::test]
-async fn a_call_dropped_after_its_first_poll_is_delivered_over_a_busy_connection() {
+async fn a_call_dropped_after_its_first_poll_is_delivered_over_a_busy_connection(driver: Driver) {
     let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
+    let node = driver.open(&server.url()).unwrap();
     node.call(set("first")).await.unwrap();
     server.pause().unwrap();
     let mut busy: Vec<_> = (0..100).map(|i| node.call(set(&format!("busy {i}")))).collect();
@@ -131,10 +148,9 @@ async fn a_call_dropped_after_its_first_poll_is_delivered_over_a_busy_connection
     assert_eq!(server.command(&["DBSIZE"]).unwrap().int(), Some(302));
 }
 
-#[tokio::test]
-async fn a_call_dropped_while_its_node_is_being_connected_is_delivered() {
+async fn a_call_dropped_while_its_node_is_being_connected_is_delivered(driver: Driver) {
     let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
+    let node = driver.open(&server.url()).unwrap();
     for i in 0..200 {
         assert!(node.call(set(&format!("dropped {i}"))).now_or_never().is_none());
     }
@@ -145,21 +161,19 @@ async fn a_call_dropped_while_its_node_is_being_connected_is_delivered() {
     }
 }
 
-#[tokio::test]
-async fn a_call_that_was_never_polled_is_not_sent() {
+async fn a_call_that_was_never_polled_is_not_sent(driver: Driver) {
     let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
+    let node = driver.open(&server.url()).unwrap();
     drop(node.call(set("lock")));
     node.call(set("other")).await.unwrap();
     assert_eq!(server.command(&["DBSIZE"]).unwrap().int(), Some(1));
 }
 
-#[tokio::test]
-async fn a_hung_node_does_not_hold_up_the_start_of_the_others() {
+async fn a_hung_node_does_not_hold_up_the_start_of_the_others(driver: Driver) {
     let servers = Servers::start(3).unwrap();
     servers[0].pause().unwrap();
     let start = Instant::now();
-    let nodes = nodes(servers.urls()).await.unwrap();
+    let nodes = driver.nodes(servers.urls()).await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(1), "it waited for the hung node");
     let replies = join_all(nodes[1..].iter().map(|node| node.call(set("lock")))).await;
     assert!(replies.into_iter().all(|reply| reply.unwrap() == ok()));
@@ -167,23 +181,21 @@ async fn a_hung_node_does_not_hold_up_the_start_of_the_others() {
     assert_eq!(once_reachable(&nodes[0]).await, ok());
 }
 
-#[tokio::test]
-async fn the_start_waits_for_a_hung_majority_no_longer_than_a_try_to_connect() {
+async fn the_start_waits_for_a_hung_majority_no_longer_than_a_try_to_connect(driver: Driver) {
     let servers = Servers::start(3).unwrap();
     servers[0].pause().unwrap();
     servers[1].pause().unwrap();
     let start = Instant::now();
-    let nodes = nodes(servers.urls()).await.unwrap();
+    let nodes = driver.nodes(servers.urls()).await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(5));
     let error = nodes[0].call(set("lock")).now_or_never().unwrap().unwrap_err();
     assert_eq!(error.kind(), NodeErrorKind::NotSent);
     assert_eq!(nodes[2].call(set("lock")).await.unwrap(), ok());
 }
 
-#[tokio::test]
-async fn calls_do_not_hammer_a_node_that_turns_connections_away() {
+async fn calls_do_not_hammer_a_node_that_turns_connections_away(driver: Driver) {
     let (address, accepted) = slammed_door();
-    let node = RedisNode::open(&format!("redis://{address}")).unwrap();
+    let node = driver.open(&format!("redis://{address}")).unwrap();
     let start = Instant::now();
     let mut calls = 0;
     while start.elapsed() < Duration::from_millis(350) {
@@ -195,22 +207,20 @@ async fn calls_do_not_hammer_a_node_that_turns_connections_away() {
     assert!((1..=3).contains(&accepted), "{accepted} connections in {calls} calls");
 }
 
-#[tokio::test]
-async fn a_thread_outside_of_any_runtime_can_call_a_node() {
+async fn a_thread_outside_of_any_runtime_can_call_a_node(driver: Driver) {
     let server = Server::start().unwrap();
-    let node = RedisNode::open(&server.url()).unwrap();
+    let node = driver.open(&server.url()).unwrap();
     let (send, receive) = futures_channel::oneshot::channel();
     let outside = thread::spawn(move || send.send(smol::block_on(node.call(set("lock")))));
     assert_eq!(receive.await.unwrap().unwrap(), ok());
     outside.join().unwrap().unwrap();
 }
 
-#[test]
-fn a_node_outlives_the_runtime_that_connected_it() {
+fn a_node_outlives_the_runtime_that_connected_it(driver: Driver) {
     let server = Server::start().unwrap();
     let first = tokio::runtime::Runtime::new().unwrap();
     let node = first.block_on(async {
-        let node = RedisNode::open(&server.url()).unwrap();
+        let node = driver.open(&server.url()).unwrap();
         node.call(set("first")).await.unwrap();
         node
     });
@@ -219,12 +229,11 @@ fn a_node_outlives_the_runtime_that_connected_it() {
     assert_eq!(second.block_on(once_reachable(&node)), ok());
 }
 
-#[test]
-fn a_node_outlives_the_runtime_that_was_connecting_it() {
+fn a_node_outlives_the_runtime_that_was_connecting_it(driver: Driver) {
     let server = Server::start().unwrap();
     server.pause().unwrap();
     let first = tokio::runtime::Runtime::new().unwrap();
-    let node = first.block_on(async { RedisNode::open(&server.url()).unwrap() });
+    let node = first.block_on(async { driver.open(&server.url()).unwrap() });
     assert!(first.block_on(async { node.call(set("lock")).now_or_never() }).is_none());
     first.shutdown_background();
     server.resume().unwrap();
@@ -232,9 +241,19 @@ fn a_node_outlives_the_runtime_that_was_connecting_it() {
     assert_eq!(second.block_on(once_reachable(&node)), ok());
 }
 
+async fn a_wrong_password_means_not_sent_and_is_not_told(driver: Driver) {
+    let server = Server::start().unwrap();
+    server.command(&["CONFIG", "SET", "requirepass", "secret"]).unwrap();
+    let node = driver.open(&format!("redis://:wrong@127.0.0.1:{}", server.port())).unwrap();
+    let error = node.call(set("lock")).await.unwrap_err();
+    assert_eq!(error.kind(), NodeErrorKind::NotSent);
+    assert!(!format!("{error:?}").contains("wrong@"), "{error:?}");
+    assert!(source(&error).contains("assword"), "{error:?}");
+}
+
 /// Calls until there is a reply. Each call sets a key of its own, since one without a reply may have been
 /// executed.
-async fn once_reachable(node: &RedisNode) -> Reply {
+async fn once_reachable(node: &Arc<dyn Node>) -> Reply {
     let deadline = Instant::now() + PATIENCE;
     for i in 0.. {
         match node.call(set(&format!("try {i}"))).await {
@@ -258,4 +277,18 @@ fn slammed_door() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
         }
     });
     (address, accepted)
+}
+
+fn set(key: &str) -> Request {
+    let ttl = Ttl::new(Duration::from_secs(60)).unwrap();
+    Command::Acquire { value: Value::new("value"), ttl, look: false }.request(&Arc::from(key))
+}
+
+/// The reply to a SET that found no such key.
+fn ok() -> Reply {
+    Reply::Text(b"OK".to_vec())
+}
+
+fn source(error: &NodeError) -> String {
+    std::error::Error::source(error).unwrap().to_string()
 }
