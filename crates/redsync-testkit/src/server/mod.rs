@@ -21,12 +21,16 @@ mod access;
 mod binary;
 mod builder;
 mod certificate;
+mod cluster;
 mod error;
 mod info;
 mod listen;
+mod patience;
 mod port;
 mod process;
+mod replication;
 mod resp;
+mod sentinels;
 mod servers;
 #[cfg(test)]
 mod tests;
@@ -42,10 +46,12 @@ use tempfile::TempDir;
 
 pub use access::LOCKER_RULES;
 pub use builder::Builder;
+pub use cluster::Cluster;
 pub use error::ServerError;
 use listen::Listen;
 use process::{Plan, Process};
 pub use resp::{Client, Reply};
+pub use sentinels::Sentinels;
 pub use servers::Servers;
 
 /// Bounds every wait of [`Server::command`].

@@ -1,6 +1,7 @@
 //! Tests of the launcher against the server program of this machine.
 
 mod access;
+mod groups;
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
