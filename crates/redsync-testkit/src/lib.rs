@@ -4,4 +4,6 @@ pub mod cancel;
 pub mod memory;
 #[cfg(unix)]
 pub mod server;
+#[cfg(unix)]
+pub mod topology;
 pub mod virtual_time;
