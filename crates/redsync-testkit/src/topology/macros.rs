@@ -4,7 +4,7 @@
 ///
 /// They come in groups, each of which can have attributes, for what the driver can only do with a feature:
 ///
-/// ```ignore
+/// ```text
 /// redsync_testkit::topologies! {
 ///     MyDriver: plain, #[cfg(feature = "tls")] tls, #[cfg(feature = "cluster")] cluster,
 /// }
