@@ -47,25 +47,6 @@ async fn a_connection_manager() {
     assert_eq!(node.call(set("lock")).await.unwrap(), ok());
 }
 
-#[cfg(feature = "cluster")]
-#[tokio::test]
-async fn a_cluster_connection() {
-    use redsync_redis_rs::redis::cluster::ClusterClient;
-
-    let server = Server::builder().config("cluster-enabled yes").start().unwrap();
-    server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).unwrap();
-    let deadline = std::time::Instant::now() + common::PATIENCE;
-    while !server.command(&["CLUSTER", "INFO"]).unwrap().text().unwrap().contains("cluster_state:ok") {
-        assert!(std::time::Instant::now() < deadline, "the cluster does not come up");
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    let cluster = ClusterClient::new([server.url()]).unwrap().get_async_connection().await.unwrap();
-    let node = RedisNode::from_connection("cluster", cluster).unwrap();
-    assert_eq!(node.delivery(), Delivery::MayRepeat);
-    assert_eq!(node.call(set("lock")).await.unwrap(), ok());
-    assert_eq!(server.command(&["GET", "lock"]).unwrap().text(), Some("value"));
-}
-
 #[tokio::test]
 async fn a_bb8_pool() {
     let server = Server::start().unwrap();

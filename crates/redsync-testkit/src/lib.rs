@@ -6,4 +6,6 @@ pub mod conformance;
 pub mod memory;
 #[cfg(unix)]
 pub mod server;
+#[cfg(unix)]
+pub mod topology;
 pub mod virtual_time;

@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests state what they expect, too")]
 
+pub(crate) mod drivers;
+mod places;
+
 use std::{sync::Arc, time::Duration};
 
 use redsync_fred::{NodeError, Reply, Request, Ttl, Value, wire::Command};

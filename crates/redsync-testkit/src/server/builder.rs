@@ -19,6 +19,8 @@ pub struct Builder {
     binary: Option<PathBuf>,
     args: Vec<String>,
     config: Vec<String>,
+    password: Option<String>,
+    tls: bool,
 }
 
 impl Builder {
@@ -50,6 +52,30 @@ impl Builder {
         self
     }
 
+    /// Listens with TLS as well, under a certificate for `localhost` and 127.0.0.1 that is made for this server.
+    ///
+    /// Its address is [`Server::tls_url`], and [`Server::ca_pem`] is whom clients have to trust.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Asks everyone for this password, which [`Server::command`] and [`Server::client`] give by themselves.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        let password = password.into();
+        self.config.push(format!("requirepass \"{password}\""));
+        self.password = Some(password);
+        self
+    }
+
+    /// Lets in a user with a password and ACL rules of its own, such as [`LOCKER_RULES`](super::LOCKER_RULES).
+    #[must_use]
+    pub fn user(self, name: &str, password: &str, rules: &str) -> Self {
+        self.config(format!("user {name} on >{password} {rules}"))
+    }
+
     /// Starts the server and waits until it answers.
     ///
     /// # Errors
@@ -58,6 +84,7 @@ impl Builder {
     /// server's log when it does not become ready.
     pub fn start(self) -> Result<Server, ServerError> {
         let binary = self.binary.map_or_else(binary::find, Ok)?;
-        Server::launch(Plan { binary, args: self.args, config: self.config })
+        let Self { args, config, password, tls, .. } = self;
+        Server::launch(Plan { binary, args, config, password, tls })
     }
 }

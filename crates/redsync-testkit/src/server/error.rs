@@ -47,6 +47,18 @@ pub enum ServerError {
     /// Reports that no answer came within the read timeout.
     #[error("no answer in time")]
     TimedOut,
+    /// Reports that servers did not come to work together in time.
+    #[error("waited in vain until {what}")]
+    InVain {
+        /// What was waited for.
+        what: &'static str,
+    },
+    /// Reports an error reply to a command that sets servers up.
+    #[error("a server refused a command: {0}")]
+    Refused(String),
+    /// Reports that the certificate of a server with TLS could not be made.
+    #[error("no certificate: {0}")]
+    Certificate(String),
     /// Reports bytes that are no RESP2 reply.
     #[error("not a RESP2 reply: {0}")]
     Protocol(String),
@@ -62,6 +74,12 @@ impl From<io::Error> for ServerError {
             return Self::TimedOut;
         }
         Self::Io(error)
+    }
+}
+
+impl From<rcgen::Error> for ServerError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Certificate(error.to_string())
     }
 }
 

@@ -17,14 +17,22 @@
 //! # Ok::<(), redsync_testkit::server::ServerError>(())
 //! ```
 
+mod access;
 mod binary;
 mod builder;
+mod certificate;
+mod cluster;
 mod error;
 mod frame;
+mod info;
+mod listen;
+mod patience;
 mod port;
 mod process;
 mod proxy;
+mod replication;
 mod resp;
+mod sentinels;
 mod servers;
 #[cfg(test)]
 mod tests;
@@ -38,11 +46,15 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use access::LOCKER_RULES;
 pub use builder::Builder;
+pub use cluster::Cluster;
 pub use error::ServerError;
+use listen::Listen;
 use process::{Plan, Process};
 pub use proxy::{Args, Proxy};
 pub use resp::{Client, Reply};
+pub use sentinels::Sentinels;
 pub use servers::Servers;
 
 /// Bounds every wait of [`Server::command`].
@@ -56,7 +68,7 @@ const PORT_TRIES: usize = 20;
 pub struct Server {
     plan: Plan,
     dir: TempDir,
-    port: u16,
+    listen: Listen,
     state: Mutex<State>,
 }
 
@@ -85,21 +97,24 @@ impl Server {
     }
 
     fn launch(plan: Plan) -> Result<Self, ServerError> {
-        let dir = tempfile::Builder::new().prefix("redsync-server-").tempdir()?;
-        let (port, process) = on_free_port(&plan, &run_dir(dir.path(), 0)?)?;
-        Ok(Self { plan, dir, port, state: Mutex::new(State { process: Some(process), run: 0 }) })
+        let dir = tempfile::Builder::new().prefix("redsync-server-").tempdir_in(listen::short_temp_dir())?;
+        if plan.tls {
+            certificate::make_in(dir.path())?;
+        }
+        let (listen, process) = on_free_ports(&plan, dir.path(), &run_dir(dir.path(), 0)?)?;
+        Ok(Self { plan, dir, listen, state: Mutex::new(State { process: Some(process), run: 0 }) })
     }
 
     /// Returns the server's port of 127.0.0.1, which stays the same over restarts.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.listen.port
     }
 
     /// Returns the server's address, such as `redis://127.0.0.1:17001`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://127.0.0.1:{}", self.port())
     }
 
     /// Returns the process id while the server runs.
@@ -147,7 +162,7 @@ impl Server {
         state.process = None;
         state.run += 1;
         let dir = run_dir(self.dir.path(), state.run)?;
-        state.process = Some(on_same_port(&self.plan, &dir, self.port)?);
+        state.process = Some(on_same_port(&self.plan, &dir, &self.listen)?);
         Ok(())
     }
 
@@ -160,13 +175,17 @@ impl Server {
         self.client(COMMAND_TIMEOUT)?.command(args)
     }
 
-    /// Opens a plain connection whose every wait ends after `timeout`.
+    /// Opens a plain connection whose every wait ends after `timeout`, and gives the password where there is one.
     ///
     /// # Errors
     ///
     /// Fails when the server refuses the connection.
     pub fn client(&self, timeout: Duration) -> Result<Client, ServerError> {
-        Client::connect(self.port, timeout)
+        let mut client = Client::connect(self.port(), timeout)?;
+        if let Some(password) = &self.plan.password {
+            client.command(&["AUTH", password])?.accepted()?;
+        }
+        Ok(client)
     }
 
     /// Returns what the server has written so far, over all its runs.
@@ -185,7 +204,7 @@ impl Drop for Server {
     #[expect(clippy::print_stderr, reason = "a test that fails shows what its servers said")]
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("--- log of the server on port {} ---\n{}---", self.port, self.log());
+            eprintln!("--- log of the server on port {} ---\n{}---", self.port(), self.log());
         }
         self.kill();
     }
@@ -197,24 +216,24 @@ fn run_dir(root: &Path, run: u32) -> Result<PathBuf, ServerError> {
     Ok(dir)
 }
 
-/// Tries other ports while somebody else is quicker to take the free one.
-fn on_free_port(plan: &Plan, dir: &Path) -> Result<(u16, Process), ServerError> {
+/// Tries other ports while somebody else is quicker to take the free ones.
+fn on_free_ports(plan: &Plan, root: &Path, dir: &Path) -> Result<(Listen, Process), ServerError> {
     let mut tried = 0;
     loop {
-        let port = port::free()?;
+        let listen = Listen::draw(root, plan.tls)?;
         tried += 1;
-        match Process::start(plan, dir, port) {
+        match Process::start(plan, dir, &listen) {
             Err(ServerError::PortTaken { .. }) if tried < PORT_TRIES => {}
-            result => return result.map(|process| (port, process)),
+            result => return result.map(|process| (listen, process)),
         }
     }
 }
 
 /// Waits a while for the port, which a passing connection may have been given meanwhile.
-fn on_same_port(plan: &Plan, dir: &Path, port: u16) -> Result<Process, ServerError> {
+fn on_same_port(plan: &Plan, dir: &Path, listen: &Listen) -> Result<Process, ServerError> {
     let deadline = Instant::now() + PORT_BACK_WITHIN;
     loop {
-        match Process::start(plan, dir, port) {
+        match Process::start(plan, dir, listen) {
             Err(ServerError::PortTaken { .. }) if Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(50));
             }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
+use super::listen::Listen;
 use super::watchdog::Watchdog;
 use super::{Client, Reply, ServerError};
 
@@ -22,6 +23,8 @@ pub(super) struct Plan {
     pub(super) binary: PathBuf,
     pub(super) args: Vec<String>,
     pub(super) config: Vec<String>,
+    pub(super) password: Option<String>,
+    pub(super) tls: bool,
 }
 
 /// Is one run of a server in a directory of its own; killed and reaped when dropped.
@@ -35,10 +38,10 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts the server in the empty directory `dir` and waits until it answers.
-    pub(super) fn start(plan: &Plan, dir: &Path, port: u16) -> Result<Self, ServerError> {
-        let mut child = spawn(plan, dir, port)?;
+    pub(super) fn start(plan: &Plan, dir: &Path, listen: &Listen) -> Result<Self, ServerError> {
+        let mut child = spawn(plan, dir, listen)?;
         let watchdog = Watchdog::over(child.id()).inspect_err(|_| end(&mut child))?;
-        let mut process = Self { child, watchdog, dir: dir.to_owned(), port };
+        let mut process = Self { child, watchdog, dir: dir.to_owned(), port: listen.port };
         process.wait_until_ready()?;
         Ok(process)
     }
@@ -127,9 +130,9 @@ pub(super) fn log(dir: &Path) -> String {
     fs::read(log_file(dir)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
-fn spawn(plan: &Plan, dir: &Path, port: u16) -> Result<Child, ServerError> {
+fn spawn(plan: &Plan, dir: &Path, listen: &Listen) -> Result<Child, ServerError> {
     let config = dir.join("server.conf");
-    fs::write(&config, config_text(plan, dir, port))?;
+    fs::write(&config, config_text(plan, dir, listen))?;
     let output = File::create(log_file(dir))?;
     Command::new(&plan.binary)
         .arg(config)
@@ -144,9 +147,10 @@ fn spawn(plan: &Plan, dir: &Path, port: u16) -> Result<Child, ServerError> {
         .map_err(|source| ServerError::BadBinary { path: plan.binary.display().to_string(), source })
 }
 
-fn config_text(plan: &Plan, dir: &Path, port: u16) -> String {
+fn config_text(plan: &Plan, dir: &Path, listen: &Listen) -> String {
     let own = format!(
-        "bind 127.0.0.1\nport {port}\ndir \"{}\"\nsave \"\"\nappendonly no\ndaemonize no\n",
+        "{}dir \"{}\"\nsave \"\"\nappendonly no\ndaemonize no\n",
+        listen.config_text(),
         dir.display()
     );
     plan.config.iter().fold(own, |text, line| text + line + "\n")

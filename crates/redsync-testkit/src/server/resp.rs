@@ -51,6 +51,14 @@ impl Reply {
             Self::Status(_) | Self::Error(_) | Self::Int(_) | Self::Bulk(_) | Self::Nil => &[],
         }
     }
+
+    /// Turns an error reply into an error.
+    pub(super) fn accepted(self) -> Result<Self, ServerError> {
+        match self {
+            Self::Error(text) => Err(ServerError::Refused(text)),
+            Self::Status(_) | Self::Int(_) | Self::Bulk(_) | Self::Nil | Self::Array(_) => Ok(self),
+        }
+    }
 }
 
 /// Is one connection to a test server.

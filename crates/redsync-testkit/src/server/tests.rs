@@ -1,5 +1,8 @@
 //! Tests of the launcher against the server program of this machine.
 
+mod access;
+mod groups;
+
 use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
@@ -136,9 +139,11 @@ fn a_taken_port_is_told_apart_from_other_failures() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     let dir = tempfile::tempdir().unwrap();
-    let error = Process::start(&plan(&[]), dir.path(), port).unwrap_err();
+    let mut listen = Listen::draw(dir.path(), false).unwrap();
+    listen.port = port;
+    let error = Process::start(&plan(&[]), dir.path(), &listen).unwrap_err();
     assert!(matches!(error, ServerError::PortTaken { port: told } if told == port), "{error}");
-    let error = Process::start(&plan(&["nonsense yes"]), dir.path(), port).unwrap_err();
+    let error = Process::start(&plan(&["nonsense yes"]), dir.path(), &listen).unwrap_err();
     assert!(matches!(&error, ServerError::Exited { log, .. } if log.contains("nonsense")), "{error}");
 }
 
@@ -181,7 +186,7 @@ fn clusters_and_sentinels_start_too() {
 
 fn plan(config: &[&str]) -> Plan {
     let config = config.iter().map(ToString::to_string).collect();
-    Plan { binary: binary::find().unwrap(), args: Vec::new(), config }
+    Plan { binary: binary::find().unwrap(), args: Vec::new(), config, password: None, tls: false }
 }
 
 fn ok() -> Reply {
