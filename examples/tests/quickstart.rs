@@ -1,12 +1,11 @@
 //! The quickstart tells its story to the end, in memory and on real servers, also when one is down.
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests state what they expect")]
 
-use std::{
-    env,
-    path::PathBuf,
-    process::{Command, Output},
-};
+mod common;
 
+use std::process::{Command, Output};
+
+use common::program;
 use redsync_testkit::server::Servers;
 
 #[test]
@@ -39,12 +38,8 @@ fn a_wrong_url_and_servers_that_are_all_down_are_told() {
     }
 }
 
-/// Runs the example, which Cargo has built beside this test.
 fn play(urls: &[String]) -> Output {
-    let test = env::current_exe().expect("a path");
-    let target = test.ancestors().nth(2).expect("a target folder");
-    let example: PathBuf = target.join("examples").join("quickstart");
-    Command::new(example).args(urls).output().expect("it starts")
+    Command::new(program("quickstart")).args(urls).output().expect("it starts")
 }
 
 fn assert_story(output: &Output) {
