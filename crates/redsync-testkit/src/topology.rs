@@ -102,6 +102,15 @@ pub fn tls<D: Driver>() {
     live::<D>(Stage::of_one(Place::Tls { url, ca_pem }, &server));
 }
 
+/// Trusts another authority than the one that vouches for the server: the lock is unreachable then.
+pub fn tls_of_a_stranger<D: Driver>() {
+    let (server, other) = (start(Server::builder().tls()), start(Server::builder().tls()));
+    let url = server.tls_url().expect("it was asked for TLS");
+    let ca_pem = other.ca_pem().expect("it was asked for TLS");
+    let place = Place::Tls { url, ca_pem };
+    D::block_on(Box::pin(async move { life::is_unreachable::<D>(&Stage::of_one(place, &server)).await }));
+}
+
 /// Runs the life of a lock on a cluster of three masters, which is one node.
 pub fn cluster<D: Driver>() {
     let cluster = Cluster::start(3, 0).expect("a cluster");
