@@ -139,8 +139,8 @@ pub fn cluster_loses_lock<D: Driver>() {
 
 /// Kills the master while locks are held, and names a replica that has them.
 ///
-/// Extending fails as "unreachable" at most, until it succeeds within 20 s, and then the key lasts longer on the
-/// new master. Releasing succeeds likewise, and then the key is gone there. A rival is refused before that and
+/// Extending fails as "unreachable" at most, also while there is no master, until it succeeds within 20 s, and then
+/// the key lasts longer on the new master. Releasing succeeds likewise, and then the key is gone there. A rival is refused before that and
 /// served after it. Every call ends within its deadline.
 pub fn sentinel_fail_over<D: Driver>() {
     let sentinels = Arc::new(Sentinels::start().expect("sentinels"));
