@@ -1,4 +1,5 @@
-//! What tests of redsync, and of code that uses it, need: servers, in-memory nodes and a virtual clock.
+//! What tests of redsync, and of code that uses it, need: servers, in-memory nodes and a virtual clock, and
+//! the topologies that every driver has to work on.
 
 pub mod cancel;
 #[cfg(unix)]

@@ -97,6 +97,15 @@ pub fn tls<D: Driver>() {
     live::<D>(Stage::of_one(Place::Tls { url, ca_pem }, &server));
 }
 
+/// Trusts another authority than the one that vouches for the server: the lock is unreachable then.
+pub fn tls_of_a_stranger<D: Driver>() {
+    let (server, other) = (start(Server::builder().tls()), start(Server::builder().tls()));
+    let url = server.tls_url().expect("it was asked for TLS");
+    let ca_pem = other.ca_pem().expect("it was asked for TLS");
+    let place = Place::Tls { url, ca_pem };
+    D::block_on(Box::pin(async move { life::is_unreachable::<D>(&Stage::of_one(place, &server)).await }));
+}
+
 /// Runs the life of a lock on a cluster of three masters, which is one node.
 pub fn cluster<D: Driver>() {
     let cluster = Cluster::start(3, 0).expect("a cluster");
@@ -125,9 +134,9 @@ pub fn cluster_loses_lock<D: Driver>() {
 
 /// Kills the master while locks are held, and names a replica that has them.
 ///
-/// Extending fails as "unreachable" at most, until it succeeds within 20 s, and then the key lasts longer on the
-/// new master. Releasing succeeds likewise, and then the key is gone there. A rival is refused before that and
-/// served after it. Every call ends within its deadline.
+/// Extending fails as "unreachable" at most, also while there is no master, until it succeeds within 20 s, and then
+/// the key lasts longer on the new master. Releasing succeeds likewise, and then the key is gone there. A rival is
+/// refused before that and served after it. Every call ends within its deadline.
 pub fn sentinel_fail_over<D: Driver>() {
     let sentinels = Arc::new(Sentinels::start().expect("sentinels"));
     D::block_on(Box::pin(outage::keeps::<D, _>(sentinels)));

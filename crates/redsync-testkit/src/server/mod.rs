@@ -1,9 +1,11 @@
 //! Real `redis-server` and `valkey-server` processes for tests.
 //!
-//! Each [`Server`] has a port of 127.0.0.1 and a temporary directory of its own, keeps nothing on disk,
+//! Each [`Server`] has a port of 127.0.0.1, a Unix socket and a temporary directory of its own, keeps nothing on disk,
 //! and is killed and reaped when it is dropped, or when the test process ends in any other way. It can be
 //! paused, killed and restarted empty; [`Server::command`] asks it without any Redis client crate. When a
 //! test panics, the logs of its servers are printed to stderr.
+//!
+//! A [`Cluster`] and [`Sentinels`] are made of such servers, and fail over when a test says so.
 //!
 //! The program is the one named by the environment variable `REDSYNC_SERVER`, else `redis-server`, else
 //! `valkey-server` on the PATH. (A wrapper script has to `exec` the server, or signals miss it.)

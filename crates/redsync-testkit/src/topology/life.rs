@@ -24,6 +24,16 @@ pub(super) async fn live<D: Driver>(stage: &Stage<'_>) {
     }
 }
 
+/// Takes no lock, and says that it is for want of nodes.
+pub(super) async fn is_unreachable<D: Driver>(stage: &Stage<'_>) {
+    let redsync = stage.redsync::<D>().await;
+    let [name, ..] = NAMES;
+    let error = mutex(&redsync, name).tries(3).lock().await.expect_err("nobody is there");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    redsync.settled().await;
+    stage.assert_holds(name, None);
+}
+
 async fn take_extend_release(stage: &Stage<'_>, here: &Redsync, there: &Redsync, name: &str) {
     let guard = mutex(here, name).try_lock().await.expect("it is free");
     here.settled().await;

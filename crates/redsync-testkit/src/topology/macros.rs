@@ -37,6 +37,7 @@ macro_rules! topologies {
     };
     (@group tls, $driver:ty, $on:tt) => {
         $crate::topologies!(@test tls, $driver, $on);
+        $crate::topologies!(@test tls_of_a_stranger, $driver, $on);
     };
     (@group cluster, $driver:ty, $on:tt) => {
         $crate::topologies!(@test cluster, $driver, $on);

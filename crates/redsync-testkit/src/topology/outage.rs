@@ -14,9 +14,10 @@ use super::stage::{get, lasts, redsync, shorten};
 use super::{Driver, Place};
 use crate::server::{Cluster, Sentinels, Server, ServerError};
 
-/// Two locks in one slot of a cluster.
+/// Locks in one slot of a cluster.
 const NAME: &str = "{report}:7";
 const OTHER: &str = "{report}:8";
+const BUSY: &str = "{report}:9";
 /// Longer than a whole test.
 const TTL: Duration = Duration::from_secs(120);
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -38,14 +39,17 @@ pub(super) trait Group: Send + Sync + 'static {
 /// See [`sentinel_fail_over`](super::sentinel_fail_over).
 pub(super) async fn keeps<D: Driver, G: Group>(group: Arc<G>) {
     let (here, there) = (connected::<D, _>(&*group).await, connected::<D, _>(&*group).await);
-    let extended = mutex(&here, NAME).lock().await.expect("it is free");
-    let released = mutex(&here, OTHER).lock().await.expect("it is free");
-    off_thread(&group, |group| group.fail_over().map(drop)).await;
+    let extended = lock(&here, NAME).await;
+    let released = lock(&here, OTHER).await;
+    let busy = lock(&here, BUSY).await;
+    let outage = off_thread(&group, |group| group.fail_over().map(drop));
+    select(pin!(outage), pin!(extend_all_the_time::<D>(&busy))).await;
     let master = group.master().expect("there is a new one");
     assert_eq!(get(master, NAME).as_deref(), Some(extended.value()));
     shorten(master, NAME, 60_000);
 
     join(extend_at_last::<D>(&extended), release_at_last::<D>(released)).await;
+    extend_at_last::<D>(&busy).await;
     assert_eq!(get(master, NAME).as_deref(), Some(extended.value()));
     assert!(lasts(master, NAME) > 80_000, "it was not extended on the new master");
     assert_eq!(get(master, OTHER), None);
@@ -60,7 +64,7 @@ pub(super) async fn keeps<D: Driver, G: Group>(group: Arc<G>) {
 pub(super) async fn loses<D: Driver, G: Group>(group: Arc<G>) {
     let (here, there) = (connected::<D, _>(&*group).await, connected::<D, _>(&*group).await);
     off_thread(&group, Group::cut_off).await;
-    let lost = mutex(&here, NAME).lock().await.expect("it is free");
+    let lost = lock(&here, NAME).await;
     assert_eq!(get(group.master().expect("it is named"), NAME).as_deref(), Some(lost.value()));
     off_thread(&group, |group| group.fail_over_without().map(drop)).await;
     let master = group.master().expect("there is a new one");
@@ -83,6 +87,16 @@ async fn connected<D: Driver, G: Group>(group: &G) -> Redsync {
     let look = || async { reached(mutex(&redsync, NAME).with_value("nobody's").unlock().await) };
     at_last::<D, _, _>(look).await.expect("it answers");
     redsync
+}
+
+/// Goes on through the outage, until it is dropped; nothing worse happens than that nobody answers.
+async fn extend_all_the_time<D: Driver>(guard: &Guard) {
+    loop {
+        if let Some(news) = reached(bounded::<D, _>(guard.extend()).await) {
+            news.expect("it is held");
+        }
+        pause::<D>().await;
+    }
 }
 
 async fn extend_at_last<D: Driver>(guard: &Guard) {
@@ -161,6 +175,10 @@ async fn off_thread<G: Group>(
     let worker = thread::spawn(move || send.send(work(&group)));
     receive.await.expect("it does not panic").expect("the servers come to agree");
     worker.join().expect("it does not panic").expect("its result was received");
+}
+
+async fn lock(redsync: &Redsync, name: &str) -> Guard {
+    mutex(redsync, name).lock().await.expect("it is free")
 }
 
 fn mutex(redsync: &Redsync, name: &str) -> Mutex {
