@@ -64,8 +64,11 @@ pub(crate) struct Place {
     address: String,
 }
 
+/// The bytes of a request, and where its reply goes.
+type Written = (Vec<u8>, oneshot::Sender<Result<Reply, NodeError>>);
+
 /// A connection: what is sent here is written in this order, and answered in this order.
-type Requests = mpsc::UnboundedSender<(Vec<u8>, oneshot::Sender<Result<Reply, NodeError>>)>;
+type Requests = mpsc::UnboundedSender<Written>;
 
 impl Source for Place {
     type Connection = Requests;
@@ -113,7 +116,7 @@ async fn exchange(requests: &Requests, bytes: Vec<u8>) -> Result<Reply, NodeErro
 async fn run(
     mut read: BufReader<OwnedReadHalf>,
     mut write: OwnedWriteHalf,
-    mut queue: mpsc::UnboundedReceiver<(Vec<u8>, oneshot::Sender<Result<Reply, NodeError>>)>,
+    mut queue: mpsc::UnboundedReceiver<Written>,
 ) {
     let (waiting, mut next) = mpsc::unbounded_channel();
     let writing = async {

@@ -105,7 +105,8 @@ impl Guard {
     /// # Errors
     ///
     /// When too few nodes could be reached; the error gives the guard back, to try again. It is not valid any
-    /// more, since the release may have happened. A lock that was gone already is no error but an outcome.
+    /// more, since the release may have happened, and goes on in the background: the next one then finds
+    /// [`Released::Unclear`]. A lock that was gone already is no error but an outcome.
     ///
     /// # Cancel safety
     ///
@@ -153,9 +154,13 @@ impl Guard {
 
     fn give_back(&mut self) -> Drive<Release> {
         self.releases_on_drop = false;
-        self.held.give_back();
+        let again = self.held.give_back();
         let mut target = self.target();
         target.nodes = target.nodes.without(self.held.state().absent);
+        if again && !target.exact {
+            // The release that failed goes on in the background, and has deleted what it could.
+            target.may_be_deleted = target.nodes;
+        }
         self.world.release(&self.held.name, &self.settings, target)
     }
 
@@ -164,7 +169,8 @@ impl Guard {
         let state = self.held.state();
         let exact = self.held.exact;
         let nodes = if exact { state.nodes } else { self.world.all_nodes() };
-        Target { value: self.held.value.clone(), exact, nodes, valid_until: Some(state.valid_until) }
+        let (value, valid_until) = (self.held.value.clone(), Some(state.valid_until));
+        Target { value, exact, nodes, may_be_deleted: NodeSet::EMPTY, valid_until }
     }
 }
 

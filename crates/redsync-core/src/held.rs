@@ -52,10 +52,12 @@ impl Held {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Marks the lock as given back; the nodes that are known to hold it stay as they are from then on.
-    pub(crate) fn give_back(&self) {
-        self.state().is_given_back = true;
+    /// Marks the lock as given back, and tells whether it was so before; the nodes that are known to hold it stay
+    /// as they are from then on.
+    pub(crate) fn give_back(&self) -> bool {
+        let again = std::mem::replace(&mut self.state().is_given_back, true);
         self.given_back.notify(usize::MAX);
+        again
     }
 
     /// Notified when the lock is given back from now on.

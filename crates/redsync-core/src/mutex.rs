@@ -265,7 +265,8 @@ impl Mutex {
     /// Releases a lock that this or any other process holds under [`with_value`](Self::with_value)'s value.
     ///
     /// What certainly did not reach a node is sent again, up to [`release_tries`](Self::release_tries) times. A request
-    /// whose reply was lost is not, since the value may be in use again by then; where it never is, call again.
+    /// whose reply was lost is not, since the value may be in use again by then; where it never is, call again. A call
+    /// after one that failed may find the lock gone by that one.
     ///
     /// # Errors
     ///

@@ -18,6 +18,8 @@ pub(crate) struct Target {
     pub(crate) exact: bool,
     /// The nodes that may hold it.
     pub(crate) nodes: NodeSet,
+    /// The nodes where an earlier release of ours may have deleted it: a missing key says nothing there.
+    pub(crate) may_be_deleted: NodeSet,
     /// Until when nobody else can hold the lock; `None` when only its value is known.
     pub(crate) valid_until: Option<Moment>,
 }
@@ -85,7 +87,7 @@ impl World {
             value: target.value,
             exact: target.exact,
             asked: target.nodes,
-            may_repeat: self.may_repeat,
+            may_be_deleted: self.may_repeat.union(target.may_be_deleted),
             ttl: settings.ttl,
             node_timeout: settings.node_timeout,
             tries: settings.release_tries,

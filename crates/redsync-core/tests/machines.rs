@@ -264,7 +264,7 @@ proptest! {
             exact,
             resend: if exact { Resend::ONCE } else { Resend::FRESH },
             asked: NodeSet::first(nodes),
-            may_repeat: NodeSet::EMPTY,
+            may_be_deleted: NodeSet::EMPTY,
             ttl: Ttl::new(TTL).expect("in range"),
             node_timeout: NODE_TIMEOUT,
             tries,

@@ -22,8 +22,9 @@ pub struct ReleasePlan {
     pub resend: Resend,
     /// The nodes that may hold the value.
     pub asked: NodeSet,
-    /// The nodes whose client may send a request twice.
-    pub may_repeat: NodeSet,
+    /// The nodes where a missing key does not tell that the lock was gone: their client may send a request twice, or
+    /// an earlier release of ours went there.
+    pub may_be_deleted: NodeSet,
     /// The TTL of the keys, after which clean-up is pointless.
     pub ttl: Ttl,
     /// How long to wait for the nodes' replies in a round.
@@ -87,7 +88,7 @@ impl Release {
     /// Starts at `now` with the first round.
     pub fn new(plan: ReleasePlan, source: Box<dyn Source>, now: Moment) -> Self {
         let mut sweep = Sweep::new(plan.value.clone(), plan.quorum.nodes(), plan.resend);
-        sweep.expect_lost_replies(plan.may_repeat);
+        sweep.expect_lost_replies(plan.may_be_deleted);
         plan.asked.iter().for_each(|node| sweep.want(node));
         let mut machine = Self {
             phase: Phase::Asking { until: now.plus(plan.node_timeout) },

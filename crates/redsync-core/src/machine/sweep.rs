@@ -87,7 +87,7 @@ impl Sweep {
         Self { value, resend, is_closed: false, cells: vec![Cell::CLEAN; nodes] }
     }
 
-    /// A client that may send a request twice may have lost the first reply.
+    /// Takes a missing key at these nodes for one that a delete of ours, whose reply was lost, may have deleted.
     pub(super) fn expect_lost_replies(&mut self, nodes: NodeSet) {
         for node in nodes.iter() {
             if let Some(cell) = self.cells.get_mut(node) {
