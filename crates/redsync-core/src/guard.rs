@@ -10,7 +10,7 @@ use crate::{
     Error, Moment, ReleaseError, Released,
     drive::Drive,
     held::Held,
-    machine::{Extend, ExtendCause, Release},
+    machine::{Extend, ExtendCause, NodeSet, Release},
     options::Settings,
     plan::Target,
     redsync::World,

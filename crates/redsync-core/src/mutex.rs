@@ -15,7 +15,7 @@ use crate::{
     Delay, Error, Guard, InvalidOption, Released, Value,
     drive::Drive,
     held::Held,
-    machine::{Acquire, Lease},
+    machine::{Acquire, Lease, NodeSet},
     options::{NodeTimeout, Options, Settings},
     plan::Target,
     redsync::World,
@@ -287,7 +287,16 @@ impl Mutex {
         let invalid = |option| Error::invalid(&self.name, option);
         let settings = self.settings().map_err(invalid)?;
         let value = settings.exact.clone().ok_or_else(|| invalid(InvalidOption::NoValue))?;
-        Ok((settings, Target { value, exact: true, nodes: self.world.all_nodes(), valid_until: None }))
+        Ok((
+            settings,
+            Target {
+                value,
+                exact: true,
+                nodes: self.world.all_nodes(),
+                may_be_deleted: NodeSet::EMPTY,
+                valid_until: None,
+            },
+        ))
     }
 
     fn hold(&self, lease: Lease, settings: Settings, drive: Drive<Acquire>) -> Guard {

@@ -105,16 +105,17 @@ async fn extend_at_last<D: Driver>(guard: &Guard) {
 }
 
 /// Releases what is held; a reply that was lost on the way leaves it unclear whether it was held until then.
-async fn release_at_last<D: Driver>(guard: Guard) {
-    let mut guard = Some(guard);
+async fn release_at_last<D: Driver>(mut guard: Guard) {
+    let deadline = D::runtime().now().plus(RECOVERY);
     let released = loop {
-        match bounded::<D, _>(guard.take().expect("one is left").release()).await {
+        match bounded::<D, _>(guard.release()).await {
             Ok(released) => break released,
             Err(error) => {
                 assert_eq!(error.error().kind(), ErrorKind::Unreachable, "{error}");
-                guard = Some(error.into_guard());
+                guard = error.into_guard();
             }
         }
+        assert!(D::runtime().now() < deadline, "the new master is not found");
         pause::<D>().await;
     };
     assert!(matches!(released, Released::Held | Released::Unclear), "{released:?}");
