@@ -38,7 +38,8 @@ impl RedisNode {
     /// The `fred` crate's other URLs do as well: `redis-cluster://10.0.0.1:7000?node=10.0.0.2:7000` and
     /// `redis-sentinel://10.0.0.1:26379?sentinelServiceName=group`.
     ///
-    /// TCP keeps watch over an idle connection, and gives up one whose host has been silent for 10 s.
+    /// TCP keeps watch over an idle connection, and gives up one whose host has been silent for 10 s. A connection
+    /// over which requests have waited for 10 s without a reply is left for a new one.
     ///
     /// # Errors
     ///
@@ -49,8 +50,8 @@ impl RedisNode {
 
     /// Reaches the server, cluster or sentinels of `config` by a connection of its own.
     ///
-    /// Sentinels are asked again when that connection breaks or its server has become a replica, and a
-    /// cluster for its masters.
+    /// Sentinels are asked again when that connection breaks, its server has become a replica, or requests have
+    /// waited for 10 s without a reply; and so is a cluster for its masters.
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ pub(crate) fn label(info: &ConnectionInfo) -> String {
 
 /// Lets a dead host end the requests that wait for it. The host of a server that merely stands still goes
 /// on to acknowledge.
-fn tcp_settings() -> TcpSettings {
+pub(crate) fn tcp_settings() -> TcpSettings {
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let keepalive = keepalive.with_interval(std::time::Duration::from_secs(1));

@@ -9,7 +9,7 @@ use redis::{
 use redsync_core::{NodeError, Reply, Request};
 use redsync_runtime::{Backlog, Link, Transport};
 
-use crate::convert;
+use crate::{address, convert};
 
 /// After how long without a reply a connection is looked at before it is used.
 const IDLE: Duration = Duration::from_millis(500);
@@ -31,7 +31,9 @@ impl redsync_runtime::Source for Source {
             Self::Client(client) => Ok(client.get_multiplexed_async_connection_with_config(&config).await?),
             #[cfg(feature = "sentinel")]
             Self::Sentinel(client) => {
-                Ok(client.lock().await.get_async_connection_with_config(&config).await?)
+                let master = client.lock().await.async_get_client().await?;
+                let master = master.get_connection_info().clone().set_tcp_settings(address::tcp_settings());
+                Ok(Client::open(master)?.get_multiplexed_async_connection_with_config(&config).await?)
             }
         }
     }

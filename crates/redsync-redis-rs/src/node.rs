@@ -27,7 +27,8 @@ impl RedisNode {
     /// Reaches the server at `url`, such as `redis://user:password@10.0.0.1:6379/0`, by a connection of its
     /// own.
     ///
-    /// TCP keeps watch over an idle connection, and gives up one whose host has been silent for 10 s.
+    /// TCP keeps watch over an idle connection, and gives up one whose host has been silent for 10 s. A connection
+    /// over which requests have waited for 10 s without a reply is left for a new one.
     ///
     /// # Errors
     ///
@@ -50,7 +51,8 @@ impl RedisNode {
 
     /// Reaches the server that the sentinels of `client` name, by a connection of its own.
     ///
-    /// The sentinels are asked again when that connection breaks or its server has become a replica.
+    /// The sentinels are asked again when that connection breaks, its server has become a replica, or requests
+    /// have waited for 10 s without a reply. The TCP settings are those of [`open`](Self::open).
     ///
     /// # Errors
     ///

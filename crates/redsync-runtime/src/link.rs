@@ -68,13 +68,17 @@ struct State<C> {
     retry_at: Option<Moment>,
     /// When something was last heard over the connection.
     heard_at: Moment,
+    /// How many requests wait for their replies over the connection, and since when there has been one.
+    waiting: usize,
+    waiting_since: Moment,
 }
 
 impl<S: Source> Link<S> {
     /// Returns a link that connects when it is first used.
     pub fn new(label: impl Into<String>, source: S, runtime: Arc<dyn Runtime>) -> Self {
-        let heard_at = runtime.now();
-        let state = State { attempt: None, failures: 0, retry_at: None, heard_at };
+        let now = runtime.now();
+        let (attempt, retry_at) = (None, None);
+        let state = State { attempt, failures: 0, retry_at, heard_at: now, waiting: 0, waiting_since: now };
         Self(Arc::new(Inner { label: label.into(), source, runtime, state: Mutex::new(state) }))
     }
 
@@ -92,19 +96,39 @@ impl<S: Source> Link<S> {
     /// tries again when a pause of 100 ms is over, which doubles up to 2 s.
     ///
     /// Servers and routers close idle connections. A request on such a one is lost, and nobody could tell that
-    /// it was not sent, so it is looked at first.
+    /// it was not sent, so it is looked at first. A connection over which requests have waited for [`SILENCE`]
+    /// without a single reply is left to them: the server hangs, and may have a successor by now.
     ///
     /// # Errors
     ///
     /// A [`NodeError`] that says "not sent" when there is no connection.
     pub async fn connection(&self) -> Result<Lent<S>, NodeError> {
-        let lent = self.join(self.attempt()).await?;
-        let idle = self.0.runtime.now().since(self.state().heard_at);
-        if !self.0.source.is_closed(&lent.connection, idle) {
-            return Ok(lent);
+        let (connection, attempt) = self.join(self.attempt()).await?;
+        if !self.is_useless(&connection) {
+            return Ok(self.lend(connection, attempt));
         }
-        self.discard(&lent.attempt);
-        self.join(self.attempt()).await
+        self.discard(&attempt);
+        let (connection, attempt) = self.join(self.attempt()).await?;
+        Ok(self.lend(connection, attempt))
+    }
+
+    fn is_useless(&self, connection: &S::Connection) -> bool {
+        let (now, state) = (self.0.runtime.now(), self.state());
+        let idle = now.since(state.heard_at);
+        let is_silent = state.waiting > 0 && now.since(state.heard_at.max(state.waiting_since)) > SILENCE;
+        drop(state);
+        is_silent || self.0.source.is_closed(connection, idle)
+    }
+
+    fn lend(&self, connection: S::Connection, attempt: Attempt<S::Connection>) -> Lent<S> {
+        let mut state = self.state();
+        if state.is_current(&attempt) {
+            if state.waiting == 0 {
+                state.waiting_since = self.0.runtime.now();
+            }
+            state.waiting += 1;
+        }
+        Lent { connection, attempt, link: self.clone() }
     }
 
     /// Waits for the current try to connect, or a new one where there is none; tells whether it succeeded.
@@ -120,7 +144,7 @@ impl<S: Source> Link<S> {
             Some(attempt) if !due => attempt.clone(),
             Some(_) | None => {
                 let attempt = self.start();
-                (state.retry_at, state.attempt) = (None, Some(attempt.clone()));
+                (state.retry_at, state.attempt, state.waiting) = (None, Some(attempt.clone()), 0);
                 attempt
             }
         }
@@ -160,9 +184,12 @@ impl<S: Source> Link<S> {
         }
     }
 
-    async fn join(&self, attempt: Attempt<S::Connection>) -> Result<Lent<S>, NodeError> {
+    async fn join(
+        &self,
+        attempt: Attempt<S::Connection>,
+    ) -> Result<(S::Connection, Attempt<S::Connection>), NodeError> {
         match attempt.clone().await {
-            Ok(Ok(connection)) => Ok(Lent { connection, attempt, link: self.clone() }),
+            Ok(Ok(connection)) => Ok((connection, attempt)),
             Ok(Err(error)) => Err(error),
             Err(oneshot::Canceled) => {
                 self.discard(&attempt);
@@ -174,13 +201,20 @@ impl<S: Source> Link<S> {
     /// Makes the next call connect anew, unless another call saw to that already.
     fn discard(&self, attempt: &Attempt<S::Connection>) {
         let mut state = self.state();
-        if state.attempt.as_ref().is_some_and(|current| current.ptr_eq(attempt)) {
+        if state.is_current(attempt) {
             state.attempt = None;
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State<S::Connection>> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> State<C> {
+    /// Whether this connection is the one that is lent now, and not an earlier one.
+    fn is_current(&self, attempt: &Attempt<C>) -> bool {
+        self.attempt.as_ref().is_some_and(|current| current.ptr_eq(attempt))
     }
 }
 
@@ -201,9 +235,22 @@ pub struct Lent<S: Source> {
 impl<S: Source> Lent<S> {
     /// Notes that the request has ended. A connection that `is_broken` is replaced by the next call.
     pub fn give_back(self, is_broken: bool) {
-        self.link.state().heard_at = self.link.0.runtime.now();
+        let mut state = self.link.state();
+        if state.is_current(&self.attempt) {
+            state.heard_at = self.link.0.runtime.now();
+        }
+        drop(state);
         if is_broken {
             self.link.discard(&self.attempt);
+        }
+    }
+}
+
+impl<S: Source> Drop for Lent<S> {
+    fn drop(&mut self) {
+        let mut state = self.link.state();
+        if state.is_current(&self.attempt) {
+            state.waiting = state.waiting.saturating_sub(1);
         }
     }
 }

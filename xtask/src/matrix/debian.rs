@@ -23,9 +23,10 @@ pub(super) fn unpack(suite: &str, program: &str, dir: &Path) -> Result<PathBuf, 
         fs::create_dir_all(apt.join(dir)).map_err(|error| failed(&apt, &error))?;
     }
     write(&apt.join("status"), "")?;
-    write(&apt.join("sources.list"), &format!("deb [signed-by={KEYRING}] {} {suite} main\n", mirror()?))?;
+    write(&apt.join("sources.list"), &sources(suite, &mirror()?))?;
     run(&mut apt_get(&apt, &["update"]))?;
-    run(&mut apt_get(&apt, &["install", "--yes", "--download-only", program]))?;
+    let install = ["install", "--yes", "--download-only", "--target-release", suite, program];
+    run(&mut apt_get(&apt, &install))?;
     for package in packages(&apt.join("cache/archives"))? {
         run(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(&root))?;
     }
@@ -33,6 +34,13 @@ pub(super) fn unpack(suite: &str, program: &str, dir: &Path) -> Result<PathBuf, 
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755))
         .map_err(|error| failed(&script, &error))?;
     Ok(script)
+}
+
+/// Lists the suite, and the one that it builds on.
+fn sources(suite: &str, mirror: &str) -> String {
+    let base = suite.strip_suffix("-backports");
+    let suites = base.into_iter().chain([suite]);
+    suites.map(|suite| format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n")).collect()
 }
 
 /// Asks the machine's apt where it gets Debian from.
@@ -97,4 +105,19 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 
 fn failed(path: &Path, error: &std::io::Error) -> String {
     format!("cannot write to {}: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backports_come_with_what_they_build_on() {
+        assert_eq!(sources("sid", "m").lines().count(), 1);
+        let both = sources("bookworm-backports", "m");
+        assert!(
+            both.contains(" m bookworm main\n") && both.contains(" m bookworm-backports main\n"),
+            "{both}"
+        );
+    }
 }
