@@ -24,6 +24,7 @@ impl Connection for MultiplexedConnection {}
 #[cfg(feature = "connection-manager")]
 impl Connection for redis::aio::ConnectionManager {}
 
+/// It goes on asking a master that hangs, and not its successor, for as long as the TCP connection lasts.
 #[cfg(feature = "cluster")]
 impl Connection for redis::cluster_async::ClusterConnection {
     const DELIVERY: Delivery = Delivery::MayRepeat;

@@ -134,7 +134,7 @@ pub fn cluster_loses_lock<D: Driver>() {
 
 /// Kills the master while locks are held, and names a replica that has them.
 ///
-/// Extending fails as "unreachable" at most, also while there is no master, until it succeeds within 20 s, and then
+/// Extending fails as "unreachable" at most, also while there is no master, until it succeeds within 30 s, and then
 /// the key lasts longer on the new master. Releasing succeeds likewise, and then the key is gone there. A rival is
 /// refused before that and served after it. Every call ends within its deadline.
 pub fn sentinel_fail_over<D: Driver>() {
@@ -142,9 +142,17 @@ pub fn sentinel_fail_over<D: Driver>() {
     D::block_on(Box::pin(outage::keeps::<D, _>(sentinels)));
 }
 
+/// Stops the master, which keeps its connections, while a lock is held, and names a replica that has it.
+///
+/// Extending fails as "unreachable" at most, until it succeeds on the new master within 30 s.
+pub fn sentinel_of_a_hung_master<D: Driver>() {
+    let sentinels = Arc::new(Sentinels::start().expect("sentinels"));
+    D::block_on(Box::pin(outage::outlives::<D>(sentinels)));
+}
+
 /// Kills the master while a lock is held, and names a replica that never heard of it.
 ///
-/// Extending never succeeds: it fails as "unreachable" at most, until it says within 20 s that the lock is lost.
+/// Extending never succeeds: it fails as "unreachable" at most, until it says within 30 s that the lock is lost.
 /// Then its guard is not valid, a rival gets the lock, and releasing the lost one says that it was gone, and leaves
 /// the rival's key alone. Every call ends within its deadline.
 pub fn sentinel_loses_lock<D: Driver>() {

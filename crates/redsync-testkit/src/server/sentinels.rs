@@ -95,7 +95,20 @@ impl Sentinels {
     pub fn fail_over(&self) -> Result<&Server, ServerError> {
         let (master, replica) = self.pair()?;
         master.replicated_to(replica)?;
-        self.succeed(master, replica)
+        master.kill();
+        self.succeed(replica)
+    }
+
+    /// Stops the master, which keeps its connections, and goes on as [`fail_over`](Self::fail_over).
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no replica any more, or the sentinels do not come to agree.
+    pub fn fail_over_from_hung(&self) -> Result<&Server, ServerError> {
+        let (master, replica) = self.pair()?;
+        master.replicated_to(replica)?;
+        master.pause()?;
+        self.succeed(replica)
     }
 
     /// Cuts the replica off: what is written from now on is lost in
@@ -117,11 +130,11 @@ impl Sentinels {
     /// Fails when there is no replica any more, or the sentinels do not come to agree.
     pub fn fail_over_without(&self) -> Result<&Server, ServerError> {
         let (master, replica) = self.pair()?;
-        self.succeed(master, replica)
+        master.kill();
+        self.succeed(replica)
     }
 
-    fn succeed<'a>(&self, old: &Server, new: &'a Server) -> Result<&'a Server, ServerError> {
-        old.kill();
+    fn succeed<'a>(&self, new: &'a Server) -> Result<&'a Server, ServerError> {
         new.resume()?;
         let leader = self.sentinels.first().ok_or(ServerError::NotRunning)?;
         // Refused while the sentinel has not heard from the replica lately.

@@ -48,6 +48,7 @@ macro_rules! topologies {
         $crate::topologies!(@test sentinel, $driver, $on);
         $crate::topologies!(@test sentinel_fail_over, $driver, $on);
         $crate::topologies!(@test sentinel_loses_lock, $driver, $on);
+        $crate::topologies!(@test sentinel_of_a_hung_master, $driver, $on);
     };
     (@test $name:ident, $driver:ty, [$(#[$on:meta])*]) => {
         $(#[$on])*

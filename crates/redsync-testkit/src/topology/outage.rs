@@ -24,7 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// What a call may take on top of its deadline on a busy machine.
 const SLACK: Duration = Duration::from_secs(5);
 /// How long a driver has to find the new master.
-const RECOVERY: Duration = Duration::from_secs(20);
+const RECOVERY: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Is a master with a replica that can take its place.
@@ -58,6 +58,17 @@ pub(super) async fn keeps<D: Driver, G: Group>(group: Arc<G>) {
     release_at_last::<D>(extended).await;
     assert_eq!(get(master, NAME), None);
     lock_at_last::<D>(&there).await.release().await.expect("it answers");
+}
+
+/// See [`sentinel_of_a_hung_master`](super::sentinel_of_a_hung_master).
+pub(super) async fn outlives<D: Driver>(sentinels: Arc<Sentinels>) {
+    let redsync = connected::<D, _>(&*sentinels).await;
+    let guard = lock(&redsync, NAME).await;
+    off_thread(&sentinels, |sentinels| sentinels.fail_over_from_hung().map(drop)).await;
+    let master = sentinels.master().expect("there is a new one");
+    shorten(master, NAME, 60_000);
+    extend_at_last::<D>(&guard).await;
+    assert!(lasts(master, NAME) > 80_000, "it was not extended on the new master");
 }
 
 /// See [`sentinel_loses_lock`](super::sentinel_loses_lock).
@@ -167,7 +178,7 @@ async fn pause<D: Driver>() {
 }
 
 /// Does what blocks on a thread of its own, so that the driver goes on meanwhile.
-async fn off_thread<G: Group>(
+async fn off_thread<G: Send + Sync + 'static>(
     group: &Arc<G>,
     work: impl FnOnce(&G) -> Result<(), ServerError> + Send + 'static,
 ) {
