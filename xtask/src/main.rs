@@ -24,7 +24,7 @@ usage: cargo xtask <chore>
          run drivers on every runtime, server, topology and feature set, or on those that CI runs
   lint   check format, clippy, docs and tidy rules
   tidy   check the rules of this repository that no other tool checks
-  ci     do what CI does: lint, then test";
+  ci     do what CI does: lint, the quick matrix, then test";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         ["test", "matrix", "--quick"] => exit(matrix::run(true)),
         ["lint"] => exit(lint::run_all()),
         ["tidy"] => exit(tidy::run()),
-        ["ci"] => exit(lint::run_all().and_then(|()| test::run())),
+        ["ci"] => exit(lint::run_all().and_then(|()| matrix::run(true)).and_then(|()| test::run())),
         ["help" | "-h" | "--help"] => {
             println!("{USAGE}");
             ExitCode::SUCCESS
