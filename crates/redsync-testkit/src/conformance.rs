@@ -84,7 +84,7 @@ pub trait Driver {
 pub fn run<D: Driver + 'static>(case: fn(&Lab) -> BoxFuture<'_, ()>) {
     D::block_on(Box::pin(async {
         let lab = Lab::new(D::bench(), D::runtime());
-        case(&lab).await;
+        lab.to_its_end(case(&lab)).await;
     }));
 }
 
@@ -128,10 +128,14 @@ macro_rules! conformance {
                 rejections::a_server_that_is_loading_is_told_and_works_afterwards,
                 rejections::a_server_that_cannot_save_is_told_and_works_afterwards,
                 rejections::a_server_out_of_memory_is_told_and_works_afterwards,
+                rejections::other_words_of_refusal_are_told_too,
                 rejections::an_error_that_redis_does_not_know_proves_nothing,
                 connections::a_lost_request_is_unknown_and_is_not_sent_again,
                 connections::a_lost_reply_is_unknown_and_was_executed_once,
+                connections::a_lost_reply_of_a_script_is_unknown_and_it_was_executed_once,
+                connections::a_lock_is_taken_and_given_back_in_spite_of_lost_replies,
                 connections::a_lost_connection_comes_back_by_itself,
+                connections::a_server_that_comes_later_is_found,
                 connections::a_server_killed_in_mid_command_leaves_it_unknown,
                 connections::a_server_restarted_empty_is_used_again,
                 connections::a_paused_server_delays_its_reply_and_nothing_else,

@@ -34,6 +34,45 @@ pub async fn a_lost_reply_is_unknown_and_was_executed_once(lab: &Lab) {
     assert_eq!(lab.get(KEY), None, "it was sent once");
 }
 
+pub async fn a_lost_reply_of_a_script_is_unknown_and_it_was_executed_once(lab: &Lab) {
+    let node = lab.bench.troubled_node().await;
+    lab.until_reachable(&node).await;
+    lab.set(KEY, "value");
+    lab.bench.lose_replies("EVAL");
+    let error = lab.soon(call(&node, &release("value"))).await.expect_err("lost");
+    assert_eq!(error.kind(), NodeErrorKind::Unknown, "{error:?}");
+    lab.bench.relieve();
+    lab.until(|| lab.get(KEY).is_none()).await;
+    lab.set(KEY, "value");
+    lab.until_reachable(&node).await;
+    assert_eq!(lab.get(KEY).as_deref(), Some("value"), "it was sent once");
+}
+
+/// What a lost reply may have set is removed, and then the lock is taken; what a lost reply may have deleted is
+/// looked at again.
+pub async fn a_lock_is_taken_and_given_back_in_spite_of_lost_replies(lab: &Lab) {
+    let redsync = lab.troubled().await;
+    let mutex = redsync.mutex(KEY).ttl(MINUTE).tries(1000).retry_delay(Duration::from_millis(5));
+    let mutex = mutex.release_tries(1000);
+    drop(lab.soon(mutex.lock()).await.expect("free"));
+    lab.soon(redsync.settled()).await;
+
+    lab.bench.lose_replies("SET");
+    let mut lock = std::pin::pin!(mutex.lock());
+    assert!(lab.within(Duration::from_millis(50), &mut lock).await.is_none());
+    lab.bench.relieve();
+    let guard = lab.soon(lock).await.expect("free");
+    assert_eq!(lab.get(KEY).as_deref(), Some(guard.value()));
+
+    lab.bench.lose_replies("EVALSHA");
+    lab.bench.lose_replies("EVAL");
+    let mut release = std::pin::pin!(guard.release());
+    assert!(lab.within(Duration::from_millis(50), &mut release).await.is_none());
+    lab.bench.relieve();
+    assert_eq!(lab.soon(release).await.expect("reachable"), Released::Unclear);
+    assert_eq!(lab.get(KEY), None);
+}
+
 pub async fn a_lost_connection_comes_back_by_itself(lab: &Lab) {
     let redsync = lab.troubled().await;
     for _ in 0..3 {
@@ -70,6 +109,15 @@ pub async fn a_server_restarted_empty_is_used_again(lab: &Lab) {
     assert_eq!(guard.release().await.expect("reachable"), Released::AlreadyGone);
     let guard = redsync.mutex(KEY).ttl(MINUTE).lock().await.expect("free");
     assert_eq!(guard.release().await.expect("reachable"), Released::Held);
+}
+
+pub async fn a_server_that_comes_later_is_found(lab: &Lab) {
+    lab.bench.kill();
+    let node = lab.bench.node().await;
+    let error = lab.soon(node.call(set(KEY, "value"))).await.expect_err("no server");
+    assert_eq!(error.kind(), NodeErrorKind::NotSent, "{error:?}");
+    lab.bench.restart_empty();
+    lab.until_reachable(&node).await;
 }
 
 /// A driver has no time-out of its own: a late reply is a reply.

@@ -89,6 +89,11 @@ impl Lab {
         self.within(PATIENCE, future).await.unwrap_or_else(|| panic!("nothing within {PATIENCE:?}"))
     }
 
+    /// Runs a whole case, which hangs if it takes longer than a busy machine makes it.
+    pub(super) async fn to_its_end(&self, case: impl Future<Output = ()>) {
+        assert!(self.within(MINUTE, case).await.is_some(), "the case hangs");
+    }
+
     /// Waits until `is_so`.
     pub(super) async fn until(&self, is_so: impl Fn() -> bool) {
         self.soon(async {

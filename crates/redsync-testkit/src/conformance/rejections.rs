@@ -40,6 +40,24 @@ async fn is_told_and_works_afterwards(lab: &Lab, code: &str, trouble: fn(&Lab)) 
     lab.over(node).mutex(KEY).ttl(MINUTE).lock().await.expect("well again").leave();
 }
 
+pub async fn other_words_of_refusal_are_told_too(lab: &Lab) {
+    let node = lab.bench.troubled_node().await;
+    lab.until_reachable(&node).await;
+    for error in [
+        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        "NOREPLICAS Not enough good replicas to write.",
+        "NOAUTH Authentication required.",
+    ] {
+        lab.bench.refuse(error);
+        let code = error.split(' ').next().expect("a first word");
+        assert_rejected(&node.call(set(KEY, "value")).await.expect_err("turned away"), code);
+    }
+    lab.bench.relieve();
+    lab.until_reachable(&node).await;
+    assert_eq!(lab.get(KEY), None, "nothing was set");
+}
+
 pub async fn an_error_that_redis_does_not_know_proves_nothing(lab: &Lab) {
     let node = lab.bench.troubled_node().await;
     lab.until_reachable(&node).await;
