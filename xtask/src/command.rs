@@ -2,13 +2,18 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
-/// Returns the root of the repository.
+/// Returns the root of the repository, as the cargo that started this program names it: the checkout may have been
+/// copied since the program was built.
 pub(crate) fn root() -> &'static Path {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask)
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let xtask = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        Path::new(&xtask).parent().map(Path::to_owned).unwrap_or_default()
+    });
+    &ROOT
 }
 
 /// Prepares the cargo that started this program, or the one on the PATH.

@@ -9,7 +9,7 @@ use redis::{
 use redsync_core::{NodeError, Reply, Request};
 use redsync_runtime::{Backlog, Link, Transport};
 
-use crate::{address, convert};
+use crate::convert;
 
 /// After how long without a reply a connection is looked at before it is used.
 const IDLE: Duration = Duration::from_millis(500);
@@ -32,7 +32,8 @@ impl redsync_runtime::Source for Source {
             #[cfg(feature = "sentinel")]
             Self::Sentinel(client) => {
                 let master = client.lock().await.async_get_client().await?;
-                let master = master.get_connection_info().clone().set_tcp_settings(address::tcp_settings());
+                let master =
+                    master.get_connection_info().clone().set_tcp_settings(crate::address::tcp_settings());
                 Ok(Client::open(master)?.get_multiplexed_async_connection_with_config(&config).await?)
             }
         }

@@ -128,6 +128,7 @@ macro_rules! conformance {
                 rejections::a_server_that_is_loading_is_told_and_works_afterwards,
                 rejections::a_server_that_cannot_save_is_told_and_works_afterwards,
                 rejections::a_server_out_of_memory_is_told_and_works_afterwards,
+                rejections::a_lock_is_extended_and_released_without_memory,
                 rejections::other_words_of_refusal_are_told_too,
                 rejections::an_error_that_redis_does_not_know_proves_nothing,
                 connections::a_lost_request_is_unknown_and_is_not_sent_again,

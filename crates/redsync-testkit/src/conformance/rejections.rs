@@ -1,7 +1,7 @@
 //! Servers that turn commands away.
 #![expect(clippy::expect_used, reason = "cases of tests state what they expect")]
 
-use redsync_core::{Answer, ErrorKind, NodeErrorKind};
+use redsync_core::{Answer, ErrorKind, NodeErrorKind, Released};
 
 use super::{
     Lab,
@@ -38,6 +38,18 @@ async fn is_told_and_works_afterwards(lab: &Lab, code: &str, trouble: fn(&Lab)) 
     lab.bench.relieve();
     assert_eq!(lab.get(KEY), None, "nothing was set");
     lab.over(node).mutex(KEY).ttl(MINUTE).lock().await.expect("well again").leave();
+}
+
+/// What frees memory, or takes none, is not denied.
+pub async fn a_lock_is_extended_and_released_without_memory(lab: &Lab) {
+    let redsync = lab.redsync().await;
+    for _ in 0..2 {
+        let guard = redsync.mutex(KEY).ttl(MINUTE).lock().await.expect("free");
+        lab.bench.exhaust_memory();
+        guard.extend().await.expect("held");
+        assert_eq!(guard.release().await.expect("reachable"), Released::Held);
+        lab.bench.relieve();
+    }
 }
 
 pub async fn other_words_of_refusal_are_told_too(lab: &Lab) {
