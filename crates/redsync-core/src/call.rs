@@ -5,14 +5,16 @@ use std::sync::Arc;
 use crate::{
     Delivery, NodeError, NodeErrorKind,
     seat::{ReleaseBy, Seat},
-    wire::{Command, Native, Outcome},
+    wire::{Command, Learnt, Native, Outcome},
 };
 
 /// Sends `command` about the lock called `name`, and whatever else it takes to an outcome.
 pub(crate) async fn exchange(seat: Arc<Seat>, command: Command, name: Arc<str>) -> Outcome {
     let early = match seat.release_by() {
         ReleaseBy::Learning => learning(&seat, &command, &name).await,
-        ReleaseBy::Native(native) => natively(&seat, native, &command, &name).await,
+        ReleaseBy::Trying(native) | ReleaseBy::Native(native) => {
+            natively(&seat, native, &command, &name).await
+        }
         ReleaseBy::Script => None,
     };
     let outcome = match early {
@@ -36,8 +38,12 @@ async fn plainly(seat: &Seat, command: &Command, name: &Arc<str>) -> Result<Outc
 async fn learning(seat: &Seat, command: &Command, name: &Arc<str>) -> Option<Result<Outcome, NodeError>> {
     let reply = seat.call(Native::request_to_learn(command, name)?).await;
     match reply.and_then(|reply| Native::learn(command, &reply)) {
-        Ok((outcome, native)) => {
-            seat.set_release_by(native.map_or(ReleaseBy::Script, ReleaseBy::Native));
+        Ok((outcome, learnt)) => {
+            match learnt {
+                Some(Learnt::Command(native)) => seat.set_release_by(ReleaseBy::Trying(native)),
+                Some(Learnt::NoCommand) => seat.set_release_by(ReleaseBy::Script),
+                None => {}
+            }
             Some(Ok(outcome))
         }
         Err(error) => otherwise(seat, error),
@@ -54,8 +60,17 @@ async fn natively(
     name: &Arc<str>,
 ) -> Option<Result<Outcome, NodeError>> {
     match seat.call(native.request(command, name)?).await.and_then(|reply| Native::outcome(&reply)) {
-        Ok(outcome) => outcome.map(Ok),
-        Err(error) => otherwise(seat, error),
+        Ok(outcome) => {
+            seat.set_release_by(ReleaseBy::Native(native));
+            outcome.map(Ok)
+        }
+        Err(error) => {
+            // A proxy may answer for the server, or close the connection. That is to happen once.
+            if error.kind() == NodeErrorKind::Unknown && seat.release_by() == ReleaseBy::Trying(native) {
+                seat.set_release_by(ReleaseBy::Script);
+            }
+            otherwise(seat, error)
+        }
     }
 }
 

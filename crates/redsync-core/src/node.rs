@@ -162,6 +162,7 @@ impl NodeError {
 
     /// The server answered with an error reply: `code` is its first word, `detail` the rest.
     ///
+    /// Where the server quotes the command's arguments, they are left out, and so is `source`, which quotes them too.
     /// Whether the server can have executed the request is decided by the code: the ones with which Redis
     /// and Valkey turn a command away are known, and any other (a proxy's, say) counts as unknown.
     pub fn answered(code: &str, detail: &str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -170,6 +171,12 @@ impl NodeError {
         } else {
             NodeErrorKind::Unknown
         };
+        // What follows are the arguments, and the lock's value among them. They stand in the source as well.
+        if let Some((detail, _)) = detail.split_once(", with args beginning with") {
+            let message = format!("the server answered {code} {detail}");
+            let source = format!("{code} {detail} (its arguments are left out)");
+            return Self { code: Some(code.into()), ..Self::with_source(kind, message, source) };
+        }
         let message = format!("the server answered {code} {detail}");
         Self { code: Some(code.into()), ..Self::with_source(kind, message, source) }
     }
@@ -196,7 +203,8 @@ impl NodeError {
     /// Whether the server does not have the command, or not for this user: it certainly was not executed.
     pub(crate) fn is_without_command(&self) -> bool {
         self.kind == NodeErrorKind::Rejected
-            && (self.code() == Some("NOPERM") || self.message.contains("ERR unknown command"))
+            && (self.code() == Some("NOPERM")
+                || self.message.starts_with("the server answered ERR unknown command"))
     }
 
     fn with_source(

@@ -15,7 +15,10 @@ pub(crate) struct Seat {
 pub(crate) enum ReleaseBy {
     /// By the script that also asks for what the server can do itself.
     Learning,
-    /// By a command that the server has proved to have.
+    /// By a command that the server has proved to have, but that has not been answered yet: something on the way
+    /// there may not know it.
+    Trying(Native),
+    /// By a command that was answered before.
     Native(Native),
     /// By the plain script.
     Script,

@@ -134,3 +134,54 @@ fn a_node_whose_client_may_repeat_requests_is_released_by_script_always() {
     assert_eq!(release(&quorum), once("EVALSHA"));
     assert_eq!(release(&quorum), once("EVALSHA"));
 }
+
+/// By value alone as well: the second request could come when a rival has the lock under the same value.
+#[test]
+fn an_unlock_of_a_fixed_value_takes_one_request_always() {
+    for native in [None, Some(Native::DelIfEq), Some(Native::DelEx)] {
+        for is_held in [true, false] {
+            let quorum = Quorum::of(1);
+            quorum.nodes[0].set_native(native);
+            release(&quorum);
+            quorum.nodes[0].flush_scripts();
+            if is_held {
+                quorum.nodes[0].set(NAME, "v", Some(ms(60_000)));
+            }
+            quorum.nodes[0].forget_calls();
+            let released = quorum.block_on(quorum.mutex().with_value("v").unlock()).expect("reachable");
+            assert_eq!(released, if is_held { Released::Held } else { Released::AlreadyGone });
+            assert_eq!(quorum.nodes[0].calls().into_iter().collect::<Vec<_>>(), once("EVAL"));
+        }
+    }
+}
+
+/// A proxy before the server does not know what the server told from within a script.
+#[test]
+fn a_command_that_does_not_get_through_is_tried_once() {
+    for (code, detail) in [("unsupported", "command 'DELIFEQ'"), ("ERR", "unsupported command 'DELIFEQ'")] {
+        let quorum = Quorum::of(1);
+        quorum.nodes[0].set_native(Some(Native::DelIfEq));
+        release(&quorum);
+        quorum.nodes[0].refuse("DELIFEQ", ErrorReply::new(code, detail));
+        let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+        quorum.nodes[0].forget_calls();
+        // What such an error means for the key, nobody knows.
+        assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Unclear);
+        assert_eq!(quorum.nodes[0].calls()["DELIFEQ"], 1, "{detail}");
+        assert_eq!(release(&quorum), once("EVALSHA"));
+    }
+}
+
+#[test]
+fn a_command_that_was_answered_before_survives_a_lost_reply() {
+    let quorum = Quorum::of(1);
+    quorum.nodes[0].set_native(Some(Native::DelIfEq));
+    release(&quorum);
+    release(&quorum);
+    let guard = quorum.block_on(quorum.mutex().release_tries(1).lock()).expect("free");
+    quorum.nodes[0].lose_replies(redsync_testkit::memory::Loss::Broken);
+    quorum.block_on(guard.release()).expect_err("lost");
+    quorum.nodes[0].lose_replies(redsync_testkit::memory::Loss::Never);
+    quorum.settle();
+    assert_eq!(release(&quorum), once("DELIFEQ"));
+}

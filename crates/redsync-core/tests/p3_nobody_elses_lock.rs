@@ -8,6 +8,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{NAME, Quorum, TTL, ms};
 use redsync_core::{ErrorKind, Mutex, Released};
 use redsync_testkit::cancel::drop_after;
@@ -194,4 +196,29 @@ fn a_value_function_that_comes_back_to_a_value_turns_to_the_rules_of_fixed_ones(
     // fourth does "b".
     assert_eq!((sets, held.len()), (2, 4));
     quorum.nodes.iter().for_each(|node| node.resume());
+}
+
+/// The unlock finds nothing, and is answered after its call has ended; meanwhile a rival takes the lock under the
+/// same value. What the answer leads to must not touch it.
+#[test]
+fn an_unlock_that_is_answered_late_leaves_the_next_holder_of_the_value_alone() {
+    for native in [None, Some(redsync_core::wire::Native::DelIfEq)] {
+        let quorum = Quorum::of(1);
+        quorum.nodes[0].set_native(native);
+        for _ in 0..2 {
+            let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+            quorum.block_on(guard.release()).expect("reachable");
+        }
+        quorum.nodes[0].flush_scripts();
+        quorum.nodes[0].delay_replies(ms(400));
+        let unlock = quorum.mutex().with_value("v").node_timeout(ms(100)).release_tries(1);
+        quorum.block_on(unlock.unlock()).expect_err("no answer in time");
+        quorum.nodes[0].delay_replies(ms(0));
+        let rival = quorum.other_process();
+        let rival = rival.mutex(NAME).ttl(Duration::from_secs(60)).with_value("v");
+        let guard = quorum.block_on(rival.lock()).expect("free");
+        quorum.run_for(ms(1000));
+        assert!(guard.is_valid());
+        assert_eq!(quorum.values(), [Some("v".to_owned())], "{native:?}");
+    }
 }

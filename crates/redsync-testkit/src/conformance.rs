@@ -1,4 +1,4 @@
-//! What every driver has to pass: one list of cases, of which [`conformance!`](crate::conformance) makes one test
+//! What every driver has to pass: one list of cases, of which [`conformance!`](macro@crate::conformance) makes one test
 //! each.
 //!
 //! ```

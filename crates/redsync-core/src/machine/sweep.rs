@@ -138,8 +138,8 @@ impl Sweep {
         let (node, cell) = cells.find(|(_, cell)| matches!(cell.stage, Stage::Wanted))?;
         let id = ids.next(node);
         cell.stage = Stage::Sent { id, again: false };
-        // What must not be sent after some moment must not be sent in two steps either.
-        let in_one = self.resend.until.is_some();
+        // What must not be sent again must not be sent in two steps either: the second could come too late.
+        let in_one = !self.resend.after_lost_reply;
         Some((id, Command::Release { value: self.value.clone(), in_one }))
     }
 

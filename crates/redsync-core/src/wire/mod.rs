@@ -8,6 +8,6 @@ mod reject;
 mod script;
 
 pub use command::{Command, Outcome, Refusal};
-pub use native::Native;
+pub use native::{Learnt, Native};
 pub(crate) use reject::turns_away;
 pub use script::Script;

@@ -56,21 +56,33 @@ impl Native {
         ]))
     }
 
-    /// What the server answered to [`Native::request_to_learn`]: what came of `command`, and what it can do.
+    /// What the server answered to [`Native::request_to_learn`]: what came of `command`, and what it can do; or
+    /// `None` in the place of that when something kept the server from telling.
     ///
     /// # Errors
     ///
     /// A reply that the script cannot have is an error of kind [`Unknown`](crate::NodeErrorKind::Unknown).
-    pub fn learn(command: &Command, reply: &Reply) -> Result<(Outcome, Option<Self>), NodeError> {
+    pub fn learn(command: &Command, reply: &Reply) -> Result<(Outcome, Option<Learnt>), NodeError> {
         let Reply::Array(items) = reply else { return Err(NodeError::unexpected(reply)) };
         let [result, Reply::Integer(native)] = items.as_slice() else {
             return Err(NodeError::unexpected(reply));
         };
-        let native = match native {
-            1 => Some(Self::DelIfEq),
-            2 => Some(Self::DelEx),
-            _ => None,
+        let learnt = match native {
+            -1 => None,
+            0 => Some(Learnt::NoCommand),
+            1 => Some(Learnt::Command(Self::DelIfEq)),
+            2 => Some(Learnt::Command(Self::DelEx)),
+            _ => return Err(NodeError::unexpected(reply)),
         };
-        Ok((command.outcome(result)?, native))
+        Ok((command.outcome(result)?, learnt))
     }
+}
+
+/// What a server has said of its compare-and-delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learnt {
+    /// It has none, or none for this user.
+    NoCommand,
+    /// It has this one.
+    Command(Native),
 }

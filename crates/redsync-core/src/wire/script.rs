@@ -19,7 +19,7 @@ impl Script {
     /// Like [`Script::RELEASE`], and tells by which command the server could do that itself.
     pub const RELEASE_AND_LEARN: Self = Self {
         text: include_str!("release_and_learn.lua"),
-        sha1: "fb254420045c238ad354c331c3962dccbfb2df73",
+        sha1: "62dd207b415e1239314ad2b6899210f560bf696d",
     };
     /// Lengthens the TTL of the lock if it holds the value.
     pub const EXTEND: Self =
