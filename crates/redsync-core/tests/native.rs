@@ -165,8 +165,7 @@ fn a_command_that_does_not_get_through_is_tried_once() {
         quorum.nodes[0].refuse("DELIFEQ", ErrorReply::new(code, detail));
         let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
         quorum.nodes[0].forget_calls();
-        // What such an error means for the key, nobody knows.
-        assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Unclear);
+        assert_eq!(quorum.block_on(guard.release()).expect("the next try is by script"), Released::Held);
         assert_eq!(quorum.nodes[0].calls()["DELIFEQ"], 1, "{detail}");
         assert_eq!(release(&quorum), once("EVALSHA"));
     }

@@ -10,8 +10,8 @@ use redsync_core::{NodeError, Reply, Request};
 
 /// Sends `request` once, and once more after a cluster has redirected it.
 ///
-/// `fred` renews its map of the cluster at a redirection, but cannot follow it without also being allowed to
-/// send commands again that were lost.
+/// `fred` renews its map of the cluster at a `MOVED`, but cannot follow it without also being allowed to send
+/// commands again that were lost. Only connections of our own go to clusters, and those follow no redirection.
 pub(crate) async fn exchange(client: &impl ClientLike, request: &Request) -> Result<Resp3Frame, Error> {
     match send(client, request).await {
         Err(error) if is_redirection(&error) => send(client, request).await,
@@ -72,9 +72,12 @@ fn error_text(frame: &Resp3Frame) -> Option<&[u8]> {
 }
 
 /// Tells what was certainly not sent or executed from everything else that happens to a connected client.
+///
+/// The rest is unknown, also where `fred` did not send: it says so by the same errors as for what it did send. At a
+/// `CLUSTERDOWN` it fails everything that is on its way, not just the command that was turned away.
 fn node_error(error: Error) -> NodeError {
     if is_redirection(&error) {
-        return NodeError::answered("MOVED", "to another node of the cluster", error);
+        return NodeError::answered("MOVED", "or ASK to another node of the cluster", error);
     }
     if *error.kind() == ErrorKind::Backpressure {
         return NodeError::not_sent(error);

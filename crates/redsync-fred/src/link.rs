@@ -80,13 +80,7 @@ impl Connection {
 
 /// How each command goes: once, without a time-out of its own, and not at all while there is no connection.
 pub(crate) fn once() -> Options {
-    Options {
-        max_attempts: Some(1),
-        max_redirections: Some(0),
-        timeout: Some(Duration::ZERO),
-        fail_fast: true,
-        ..Options::default()
-    }
+    Options { max_attempts: Some(1), timeout: Some(Duration::ZERO), fail_fast: true, ..Options::default() }
 }
 
 /// Lets a dead host end the requests that wait for it. The host of a server that merely stands still goes
@@ -103,5 +97,7 @@ fn connection_config() -> ConnectionConfig {
         user_timeout: Some(SILENCE),
         ..TcpConfig::default()
     };
-    ConnectionConfig { connection_timeout: CONNECT_TIMEOUT, tcp, ..ConnectionConfig::default() }
+    // In the options of a command, `fred` takes no redirections for no wish.
+    let (connection_timeout, max_redirections) = (CONNECT_TIMEOUT, 0);
+    ConnectionConfig { connection_timeout, max_redirections, tcp, ..ConnectionConfig::default() }
 }

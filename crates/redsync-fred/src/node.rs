@@ -26,8 +26,8 @@ use crate::{
 /// its calls at once, as not sent, and tries again by the next call after a pause of 100 ms, which doubles
 /// up to 2 s.
 ///
-/// On a cluster, a key whose slot is being moved fails with `MOVED` until the move is over: `fred` cannot
-/// follow that redirection without also sending lost commands again.
+/// On a cluster, a key whose slot is being moved fails with `MOVED` or `ASK` until the move is over: `fred` cannot
+/// follow `ASK` without also sending lost commands again.
 #[derive(Clone)]
 pub struct RedisNode(Arc<dyn Node>);
 
@@ -60,10 +60,16 @@ impl RedisNode {
         Ok(Self::from_link(Link::new(address::label(&config), Source(config), runtime()?)))
     }
 
-    /// Uses a client that the application has already, be it of a server, a cluster or sentinels.
+    /// Uses a client that the application has already, be it of a server or of sentinels.
     ///
-    /// The client is to be connected, by `init` or `connect`. While it is not, calls fail at once, as not
-    /// sent. Its time-outs and its number of attempts do not apply to lock commands.
+    /// The client is to be connected, by `init` or `connect`. While it is not, calls fail at once, as not sent;
+    /// while it waits to reconnect, they wait with it, and may be executed late, which the locks reckon with. Its
+    /// number of attempts and its command time-out do not apply to lock commands, but its limit for unresponsive
+    /// connections does. A server that has become a replica is left when the client reconnects, by
+    /// `force_reconnection` at the latest.
+    ///
+    /// For a client of a cluster, a connection of its own is made with the client's configuration: a redirection
+    /// would otherwise be followed by sending lost commands again as well, or end the client.
     ///
     /// # Errors
     ///
@@ -93,7 +99,11 @@ impl RedisNode {
         if !clients.iter().all(ClientLike::has_reconnect_policy) {
             return Err(ShareError::NoReconnectPolicy);
         }
-        let label = address::label(&next().client_config());
+        let config = next().client_config();
+        if next().is_clustered() {
+            return Ok(Self::from_config(config)?);
+        }
+        let label = address::label(&config);
         Ok(Self(Arc::new(Wired::new(label, Shared(next), runtime()?))))
     }
 }

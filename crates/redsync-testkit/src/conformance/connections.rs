@@ -64,8 +64,7 @@ pub async fn a_lock_is_taken_and_given_back_in_spite_of_lost_replies(lab: &Lab) 
     let guard = lab.soon(lock).await.expect("free");
     assert_eq!(lab.get(KEY).as_deref(), Some(guard.value()));
 
-    lab.bench.lose_replies("EVALSHA");
-    lab.bench.lose_replies("EVAL");
+    ["EVALSHA", "EVAL", "DELIFEQ", "DELEX"].into_iter().for_each(|command| lab.bench.lose_replies(command));
     let mut release = std::pin::pin!(guard.release());
     assert!(lab.within(Duration::from_millis(50), &mut release).await.is_none());
     lab.bench.relieve();
