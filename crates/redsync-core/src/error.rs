@@ -127,8 +127,10 @@ impl Error {
         let kind = match &gave_up {
             GaveUp::Cancelled => ErrorKind::Cancelled,
             GaveUp::NoValue(_) => ErrorKind::NoValue,
-            GaveUp::Tries | GaveUp::Deadline if too_late => ErrorKind::Expired,
-            GaveUp::Tries | GaveUp::Deadline => refused_or_unreachable(world.quorum, &answers),
+            GaveUp::Tries | GaveUp::Deadline | GaveUp::Validity if too_late => ErrorKind::Expired,
+            GaveUp::Tries | GaveUp::Deadline | GaveUp::Validity => {
+                refused_or_unreachable(world.quorum, &answers)
+            }
         };
         Self::new(kind, name, "lock", String::new()).ended_by(gave_up, tries).heard(world, answers)
     }
@@ -176,6 +178,7 @@ impl Error {
         self.0.ending = match &gave_up {
             GaveUp::Tries => format!("gave up after {times}"),
             GaveUp::Deadline => format!("the deadline came after {times}"),
+            GaveUp::Validity => format!("too little of its validity was left after {times}"),
             GaveUp::Cancelled => format!("cancelled after {times}"),
             GaveUp::NoValue(error) => error.to_string(),
         };
@@ -223,7 +226,7 @@ impl fmt::Display for Error {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::InvalidOption => "an option cannot be",
+            Self::InvalidOption => "invalid option",
             Self::Taken => "somebody else holds it",
             Self::HeldUnderThisValue => {
                 "it is held under this very value: carry it on with `extend` and `unlock`, or choose another value"
@@ -301,9 +304,21 @@ impl ReleaseError {
         &self.error
     }
 
+    /// Who has to act.
+    pub fn kind(&self) -> ErrorKind {
+        self.error.kind()
+    }
+
     /// Gives the guard back, to try again or to [leave](Guard::leave) the lock to its TTL.
     pub fn into_guard(self) -> Guard {
         *self.guard
+    }
+}
+
+/// Drops the guard, so that the release goes on in the background.
+impl From<ReleaseError> for Error {
+    fn from(error: ReleaseError) -> Self {
+        error.error
     }
 }
 

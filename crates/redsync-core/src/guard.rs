@@ -148,6 +148,11 @@ impl Guard {
 
     fn extension(&self) -> Drive<Extend> {
         let target = Target { valid_until: Some(self.valid_until_moment()), ..self.target() };
+        if self.settings.revive {
+            let mut state = self.held.state();
+            state.revivable = state.revivable.union(target.nodes);
+            state.absent = state.absent.without(state.revivable);
+        }
         let drive = self.world.extend(&self.held.name, &self.settings, target);
         drive.following(Arc::clone(&self.held))
     }

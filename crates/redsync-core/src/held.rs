@@ -28,6 +28,8 @@ pub(crate) struct State {
     /// The nodes that certainly do not. They need not be asked to delete it, which is worth most where a node
     /// hangs: what was never sent there needs no clean-up.
     pub(crate) absent: NodeSet,
+    /// The nodes that were asked to set the key anew, and may have done so without a word.
+    pub(crate) revivable: NodeSet,
     /// Whether the lock was given back; grants that arrive from then on are to be removed.
     pub(crate) is_given_back: bool,
 }
@@ -36,14 +38,14 @@ impl State {
     /// Takes in what a machine has found out.
     pub(crate) fn note<M: Machine>(&mut self, machine: &M) {
         self.nodes = self.nodes.union(machine.held());
-        self.absent = self.absent.union(machine.absent()).without(self.nodes);
+        self.absent = self.absent.union(machine.absent()).without(self.nodes.union(self.revivable));
     }
 }
 
 impl Held {
     pub(crate) fn new(name: Arc<str>, lease: Lease) -> Self {
         let Lease { value, exact, valid_until, held: nodes, absent } = lease;
-        let state = State { valid_until, nodes, absent, is_given_back: false };
+        let state = State { valid_until, nodes, absent, revivable: NodeSet::EMPTY, is_given_back: false };
         Self { name, value, exact, state: Mutex::new(state), given_back: Event::new() }
     }
 

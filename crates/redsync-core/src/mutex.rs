@@ -244,7 +244,8 @@ impl Mutex {
 
     /// Extends a lock that this or any other process holds under [`with_value`](Self::with_value)'s value.
     ///
-    /// Only the value is known here, so nothing is promised about how long the lock was or stays valid: that
+    /// It then lasts for at least the [`ttl`](Self::ttl) of this mutex, 8 s by default: set the one that it was taken
+    /// with. Only the value is known here, so nothing is promised about how long the lock was or stays valid: that
     /// it is extended means that a quorum held it a moment ago.
     ///
     /// # Errors

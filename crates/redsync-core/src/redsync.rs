@@ -55,7 +55,8 @@ impl Redsync {
     /// Resolves when nothing goes on in the background any more: clean-up, late replies, releases of
     /// dropped guards.
     ///
-    /// That takes at most the longest TTL in use, when a node does not answer.
+    /// That takes up to the longest TTL in use while a node cannot be reached: give it a time-out of your own where
+    /// a process has to end sooner, and the TTL does the rest.
     ///
     /// # Cancel safety
     ///

@@ -10,10 +10,16 @@ mod common;
 
 use common::{NAME, Quorum, TTL, ms};
 use redsync_testkit::cancel::drop_after;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
-use redsync_core::{Delay, ErrorKind, Mutex};
-use redsync_testkit::memory::{Held, Loss};
+use redsync_core::{BoxFuture, Delay, ErrorKind, Mutex, Node, NodeError, Redsync, Reply, Request};
+use redsync_testkit::{
+    memory::{Held, Loss},
+    virtual_time::VirtualRuntime,
+};
 
 /// How a quorum is troubled while an acquire is dropped.
 struct Trouble {
@@ -309,4 +315,63 @@ fn a_node_that_certainly_has_nothing_is_not_asked_to_delete_it() {
     quorum.block_on(guard.release()).expect("reachable");
     let asked: Vec<_> = quorum.nodes.iter().map(|node| !node.calls().is_empty()).collect();
     assert_eq!(asked, [true, true, true, false, false]);
+}
+
+/// A node that refused is not asked to delete, unless an extension may have set the key there.
+#[test]
+fn a_key_that_an_extension_set_without_a_word_is_removed_by_the_release() {
+    let quorum = Quorum::of(3);
+    quorum.nodes[2].set(NAME, "a rival's", Some(ms(100)));
+    let guard = quorum.block_on(quorum.mutex().revive_on_extend(true).lock()).expect("two of three");
+    quorum.run_for(ms(200));
+    quorum.nodes[2].lose_replies(Loss::Broken);
+    quorum.block_on(guard.extend()).expect("two of three");
+    quorum.run_for(ms(50));
+    quorum.nodes[2].lose_replies(Loss::Never);
+    assert!(quorum.nodes[2].get(NAME).is_some(), "it was set anew");
+    quorum.block_on(guard.release()).expect("reachable");
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+/// Fails the first requests to set a key, then does what it is told; all of it at once.
+#[derive(Clone)]
+struct AtOnce {
+    fails: u32,
+    state: Arc<std::sync::Mutex<(u32, bool)>>,
+}
+
+impl Node for AtOnce {
+    fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
+        let mut state = self.state.lock().expect("no panic");
+        let (sets, stands) = &mut *state;
+        if request.name() == "SET" {
+            *sets += 1;
+            *stands |= *sets > self.fails;
+            let failed = Err(NodeError::not_sent("down"));
+            return Box::pin(std::future::ready(if *stands {
+                Ok(Reply::Text(b"OK".to_vec()))
+            } else {
+                failed
+            }));
+        }
+        let deleted = Reply::Integer(if std::mem::take(stands) { 1 } else { -1 });
+        let learnt = Reply::Array(vec![deleted, Reply::Integer(0)]);
+        Box::pin(std::future::ready(Ok(learnt)))
+    }
+}
+
+/// After many events in a row the drive yields, which may be just when the lock is won.
+#[test]
+fn a_lock_that_was_won_and_not_yet_returned_is_removed_when_the_call_is_dropped() {
+    for (fails, polls) in (0..70).flat_map(|fails| (1..5).map(move |polls| (fails, polls))) {
+        let runtime = VirtualRuntime::new(1);
+        let nodes: Vec<_> = (0..3).map(|_| AtOnce { fails, state: Arc::default() }).collect();
+        let redsync = Redsync::builder(runtime.shared()).nodes(nodes.iter().cloned()).build().expect("three");
+        let mutex = redsync.mutex(NAME).retry_delay(ms(0)).tries(1000);
+        drop(runtime.block_on(drop_after(polls, mutex.lock())));
+        runtime.block_on(redsync.settled());
+        let left = nodes.iter().filter(|node| node.state.lock().expect("no panic").1).count();
+        assert_eq!(left, 0, "after {fails} failures, dropped at poll {polls}");
+    }
 }

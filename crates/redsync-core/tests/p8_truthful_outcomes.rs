@@ -317,7 +317,7 @@ fn a_rejection_of_a_repeated_request_is_not_taken_for_certain() {
 fn an_error_that_quotes_the_value_is_told_without_it() {
     let quorum = Quorum::of(1);
     let detail = "unknown command 'EVALSHA', with args beginning with: '81360d' '1' 'lock' 's3cret' '8000'";
-    quorum.nodes[0].refuse_all(redsync_testkit::memory::ErrorReply::new("ERR", detail));
+    quorum.nodes[0].refuse_all(ErrorReply::new("ERR", detail));
     let error = quorum.block_on(quorum.mutex().with_value("s3cret").tries(1).lock()).expect_err("unknown");
     let mut texts = vec![error.to_string(), format!("{error:?}")];
     let mut source = std::error::Error::source(&error);

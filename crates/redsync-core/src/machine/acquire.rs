@@ -66,6 +66,8 @@ pub enum GaveUp {
     Tries,
     /// The deadline of the call passed, or would have before the next try.
     Deadline,
+    /// The validity of the lock would have been over before the next try.
+    Validity,
     /// The call was cancelled.
     Cancelled,
     /// The source had no value.
@@ -287,6 +289,11 @@ impl Acquire {
     fn on_cancel(&mut self, now: Moment) {
         match self.phase {
             Phase::Asking { .. } | Phase::Resting { .. } => self.end_call(GaveUp::Cancelled, now),
+            // Won, but nobody has taken the lease: there is no guard that would give it back.
+            Phase::Settling { .. } if matches!(self.result, Some(Ok(_))) => {
+                self.abandon_current(now);
+                self.give_up(GaveUp::Cancelled, now);
+            }
             Phase::Settling { .. } => {
                 self.attempts.iter_mut().for_each(Attempt::abandon_late_grants);
                 self.phase = Phase::settling(now, self.plan.ttl);

@@ -158,7 +158,7 @@ impl Extend {
         }
         // Not "expired" when the pause would outlast the validity: the lock is still held now.
         if self.is_expired(until) && !self.is_expired(now) {
-            return self.fail(ExtendCause::GaveUp(GaveUp::Deadline), now);
+            return self.fail(ExtendCause::GaveUp(GaveUp::Validity), now);
         }
         self.phase = Phase::Resting { until };
     }

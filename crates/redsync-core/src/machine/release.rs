@@ -1,6 +1,6 @@
 //! [`Release`]: gives a lock back on every node, and says whether it was still held.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use super::{
     Action, Event, GaveUp, Ids, Machine, NodeSet, Quorum, RequestId, Resend, Source,
@@ -79,7 +79,7 @@ pub struct Release {
     phase: Phase,
     tries: u32,
     sweep: Sweep,
-    outbox: Vec<(RequestId, Command)>,
+    outbox: VecDeque<(RequestId, Command)>,
     result: Option<Result<Released, ReleaseFailure>>,
     pacer: Pacer,
 }
@@ -97,7 +97,7 @@ impl Release {
             ids: Ids::default(),
             tries: 1,
             sweep,
-            outbox: Vec::new(),
+            outbox: VecDeque::new(),
             result: None,
             pacer: Pacer::new(),
         };
@@ -219,7 +219,7 @@ impl Machine for Release {
     }
 
     fn poll(&mut self) -> Action<Self::Output> {
-        if let Some((id, command)) = self.outbox.pop() {
+        if let Some((id, command)) = self.outbox.pop_front() {
             return Action::Send { id, command };
         }
         if let Some(result) = self.result.take() {
