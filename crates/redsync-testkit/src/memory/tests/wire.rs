@@ -134,7 +134,9 @@ fn error_replies_reach_the_caller_with_what_they_prove() {
         (ErrorReply::no_script(), "NOSCRIPT Rejected"),
         (ErrorReply::new("ERR", "Connection timed out"), "ERR Unknown"),
     ] {
-        let message = format!("the server answered {error}");
+        // The arguments that a server quotes are nobody's business.
+        let told = error.to_string();
+        let message = format!("the server answered {}", told.split(", with args").next().unwrap());
         let seen = NodeError::from(error);
         assert_eq!(seen.to_string(), message);
         assert_eq!(show(&Err(seen)), expected);
