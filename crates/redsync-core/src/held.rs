@@ -1,6 +1,9 @@
 //! [`Held`]: what a guard and the background work of its lock share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    cmp::Ordering,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use event_listener::{Event, EventListener};
 
@@ -23,8 +26,11 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) valid_until: Moment,
-    /// The nodes that certainly hold the value.
+    /// The nodes that certainly hold the value until `held_until`.
     pub(crate) nodes: NodeSet,
+    /// The validity that the lock was granted, or last extended to. A node that missed an extension is not among
+    /// `nodes` any more: its key ends earlier, and a rival may then have set the same value there.
+    held_until: Moment,
     /// The nodes that certainly do not. They need not be asked to delete it, which is worth most where a node
     /// hangs: what was never sent there needs no clean-up.
     pub(crate) absent: NodeSet,
@@ -37,15 +43,23 @@ pub(crate) struct State {
 impl State {
     /// Takes in what a machine has found out.
     pub(crate) fn note<M: Machine>(&mut self, machine: &M) {
-        self.nodes = self.nodes.union(machine.held());
-        self.absent = self.absent.union(machine.absent()).without(self.nodes.union(self.revivable));
+        if let Some((nodes, until)) = machine.held_until() {
+            match until.cmp(&self.held_until) {
+                Ordering::Greater => (self.nodes, self.held_until) = (nodes, until),
+                Ordering::Equal => self.nodes = self.nodes.union(nodes),
+                Ordering::Less => {}
+            }
+        }
+        self.absent = self.absent.union(machine.absent()).without(machine.held().union(self.revivable));
     }
 }
 
 impl Held {
     pub(crate) fn new(name: Arc<str>, lease: Lease) -> Self {
         let Lease { value, exact, valid_until, held: nodes, absent } = lease;
-        let state = State { valid_until, nodes, absent, revivable: NodeSet::EMPTY, is_given_back: false };
+        let revivable = NodeSet::EMPTY;
+        let held_until = valid_until;
+        let state = State { valid_until, nodes, held_until, absent, revivable, is_given_back: false };
         Self { name, value, exact, state: Mutex::new(state), given_back: Event::new() }
     }
 

@@ -222,3 +222,22 @@ fn an_unlock_that_is_answered_late_leaves_the_next_holder_of_the_value_alone() {
         assert_eq!(quorum.values(), [Some("v".to_owned())], "{native:?}");
     }
 }
+
+/// A node that missed an extension holds the key no longer than before; what stands there then may be a rival's.
+#[test]
+fn a_release_leaves_out_a_node_that_missed_the_extension() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().ttl(ms(2000)).with_value("v").lock()).expect("free");
+    quorum.settle();
+    quorum.run_for(ms(1500));
+    quorum.nodes[0].lose_requests(redsync_testkit::memory::Loss::Broken);
+    quorum.block_on(guard.extend()).expect("two of three");
+    quorum.settle();
+    quorum.nodes[0].lose_requests(redsync_testkit::memory::Loss::Never);
+    quorum.run_for(ms(600));
+    assert_eq!(quorum.nodes[0].get(NAME), None, "its TTL is over");
+    quorum.nodes[0].set(NAME, "v", Some(ms(60_000)));
+    assert_eq!(quorum.block_on(guard.release()).expect("two of three"), Released::Held);
+    quorum.settle();
+    assert_eq!(quorum.values(), [Some("v".to_owned()), None, None]);
+}

@@ -91,6 +91,7 @@ pub struct Acquire {
     last_answers: Vec<Answer>,
     too_late: bool,
     held: NodeSet,
+    held_until: Option<Moment>,
     absent: NodeSet,
     pacer: Pacer,
 }
@@ -110,6 +111,7 @@ impl Acquire {
             last_answers: Vec::new(),
             too_late: false,
             held: NodeSet::EMPTY,
+            held_until: None,
             absent: NodeSet::EMPTY,
             pacer: Pacer::new(),
         };
@@ -198,6 +200,7 @@ impl Acquire {
     fn win(&mut self, now: Moment) {
         let Some(current) = self.attempts.last() else { return };
         self.held = current.granted();
+        self.held_until = Some(current.valid_until);
         self.absent = current.absent();
         self.result = Some(Ok(Lease {
             value: current.value.clone(),
@@ -355,6 +358,10 @@ impl Machine for Acquire {
 
     fn held(&self) -> NodeSet {
         self.held
+    }
+
+    fn held_until(&self) -> Option<(NodeSet, Moment)> {
+        self.held_until.map(|until| (self.held, until))
     }
 
     fn absent(&self) -> NodeSet {

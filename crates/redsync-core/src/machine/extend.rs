@@ -81,6 +81,8 @@ pub struct Extend {
     outbox: VecDeque<(RequestId, Command)>,
     result: Option<Result<Moment, ExtendFailure>>,
     held: NodeSet,
+    /// The nodes that granted in the round that was won, and until when they hold.
+    won: Option<(NodeSet, Moment)>,
     pacer: Pacer,
 }
 
@@ -101,6 +103,7 @@ impl Extend {
             outbox: VecDeque::new(),
             result: None,
             held: NodeSet::EMPTY,
+            won: None,
             pacer: Pacer::new(),
         };
         machine.start_round(now);
@@ -140,6 +143,7 @@ impl Extend {
     }
 
     fn succeed(&mut self, valid_until: Moment, now: Moment) {
+        self.won = self.rounds.last().map(|round| (round.granted(), valid_until));
         self.result = Some(Ok(valid_until));
         self.phase = Phase::settling(now, self.plan.ttl);
     }
@@ -181,6 +185,9 @@ impl Extend {
         };
         if granted {
             self.held.insert(id.node());
+            if let Some((nodes, _)) = self.won.as_mut().filter(|_| index + 1 == self.rounds.len()) {
+                nodes.insert(id.node());
+            }
         }
         // A key that was set anew after the lock was given back has nobody to remove it but us. Where rivals
         // may use the value too it is left to its TTL: the release has deleted there once, and a second delete
@@ -266,5 +273,9 @@ impl Machine for Extend {
 
     fn held(&self) -> NodeSet {
         self.held
+    }
+
+    fn held_until(&self) -> Option<(NodeSet, Moment)> {
+        self.won
     }
 }

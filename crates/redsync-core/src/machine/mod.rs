@@ -51,6 +51,12 @@ pub trait Machine {
         NodeSet::EMPTY
     }
 
+    /// The nodes that certainly hold the lock's value until this moment, by the round that was won. It says nothing of
+    /// nodes that granted in an earlier round, whose keys end earlier.
+    fn held_until(&self) -> Option<(NodeSet, Moment)> {
+        None
+    }
+
     /// The nodes that certainly do not hold the lock's value, and never will by what this machine did.
     fn absent(&self) -> NodeSet {
         NodeSet::EMPTY
