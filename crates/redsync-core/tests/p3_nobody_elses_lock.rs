@@ -241,3 +241,22 @@ fn a_release_leaves_out_a_node_that_missed_the_extension() {
     quorum.settle();
     assert_eq!(quorum.values(), [Some("v".to_owned()), None, None]);
 }
+
+/// What an extension finds after the validity that it was to extend may be a rival's key of the same value.
+#[test]
+fn an_extension_that_is_answered_late_does_not_make_a_rivals_key_ours() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().ttl(ms(2000)).with_value("v").lock()).expect("free");
+    quorum.settle();
+    quorum.run_for(ms(1500));
+    quorum.nodes[0].pause();
+    quorum.block_on(guard.extend()).expect("two of three");
+    quorum.run_for(ms(600));
+    assert_eq!(quorum.nodes[0].get(NAME), None, "its TTL is over");
+    quorum.nodes[0].set(NAME, "v", Some(ms(60_000)));
+    quorum.nodes[0].resume();
+    quorum.run_for(ms(100));
+    assert_eq!(quorum.block_on(guard.release()).expect("two of three"), Released::Held);
+    quorum.settle();
+    assert_eq!(quorum.values(), [Some("v".to_owned()), None, None]);
+}

@@ -185,7 +185,9 @@ impl Extend {
         };
         if granted {
             self.held.insert(id.node());
-            if let Some((nodes, _)) = self.won.as_mut().filter(|_| index + 1 == self.rounds.len()) {
+            // After the validity before this extension, the key that was extended may be a rival's of the same value.
+            let is_proven = !self.is_expired(now) && index + 1 == self.rounds.len();
+            if let Some((nodes, _)) = self.won.as_mut().filter(|_| is_proven) {
                 nodes.insert(id.node());
             }
         }
