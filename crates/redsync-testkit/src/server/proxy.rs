@@ -4,8 +4,9 @@ use std::{
     collections::BTreeMap,
     io::{self, BufReader, Write},
     net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     thread,
+    time::Duration,
 };
 
 use super::{ServerError, frame};
@@ -36,7 +37,11 @@ pub struct Proxy {
 pub type Args = Vec<Vec<u8>>;
 
 #[derive(Debug, Default)]
-struct Shared(Mutex<State>);
+struct Shared {
+    state: Mutex<State>,
+    /// Notified when commands that are held back may go on, or have nowhere to go any more.
+    changed: Condvar,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -45,6 +50,10 @@ struct State {
     seen: BTreeMap<String, usize>,
     /// Of the clients and the server, so that they can be cut.
     connections: Vec<TcpStream>,
+    /// Counts the cuts, so that a command that was held back over one is lost with its connection.
+    cuts: usize,
+    is_held: bool,
+    delay: Duration,
     is_closed: bool,
 }
 
@@ -102,14 +111,29 @@ impl Proxy {
         self.rule(command, Rule::Translate(into));
     }
 
-    /// Takes back all rules.
+    /// Takes in every command and passes none on, as a network does that swallows packets; what has come by the time
+    /// of [`relieve`](Self::relieve) is passed on then, and what was cut off meanwhile is lost.
+    pub fn hold(&self) {
+        self.shared.state().is_held = true;
+    }
+
+    /// Passes every command on only after so long.
+    pub fn delay(&self, delay: Duration) {
+        self.shared.state().delay = delay;
+    }
+
+    /// Takes back all rules, and goes on with what was held back.
     pub fn relieve(&self) {
-        self.shared.state().rules.clear();
+        let mut state = self.shared.state();
+        state.rules.clear();
+        (state.is_held, state.delay) = (false, Duration::ZERO);
+        self.shared.changed.notify_all();
     }
 
     /// Cuts every connection; new ones are served.
     pub fn cut(&self) {
         self.shared.state().cut();
+        self.shared.changed.notify_all();
     }
 
     /// Returns how many commands of this name have come.
@@ -129,6 +153,7 @@ impl Drop for Proxy {
         state.is_closed = true;
         state.cut();
         drop(state);
+        self.shared.changed.notify_all();
         // Wakes the thread that waits for connections, so that it ends.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
@@ -136,12 +161,24 @@ impl Drop for Proxy {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a command for as long as the proxy was told to, and says whether its connection is still there.
+    fn keep(&self) -> bool {
+        let state = self.state();
+        let (cuts, delay) = (state.cuts, state.delay);
+        drop(state);
+        thread::sleep(delay);
+        let is_waiting = |state: &mut State| state.is_held && state.cuts == cuts;
+        let state = self.changed.wait_while(self.state(), is_waiting).unwrap_or_else(PoisonError::into_inner);
+        state.cuts == cuts
     }
 }
 
 impl State {
     fn cut(&mut self) {
+        self.cuts += 1;
         for connection in self.connections.drain(..) {
             // It may have been closed by the other side already.
             let _ = connection.shutdown(Shutdown::Both);
@@ -179,6 +216,9 @@ fn serve(client: TcpStream, port: u16, shared: &Shared) -> io::Result<()> {
 fn pass_on(mut client: &TcpStream, mut server: &TcpStream, shared: &Shared) -> io::Result<()> {
     let (mut commands, mut replies) = (BufReader::new(client), BufReader::new(server));
     while let Some(args) = frame::read_command(&mut commands)? {
+        if !shared.keep() {
+            return Ok(());
+        }
         let rule = shared.state().look_up(&args);
         let args = match &rule {
             Some(Rule::Refuse(error)) => {

@@ -1,16 +1,15 @@
 //! [`Sentinels`]: a master and a replica, and three sentinels that say which is which.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::patience::until;
 use super::{Builder, Reply, Server, ServerError, Servers, replication};
 
-/// What the master is called.
-const GROUP: &str = "group";
 const COUNT: usize = 3;
 
 /// Sentinels do not fail over by themselves before a minute, which they would for a master that is merely
 /// starved for a while: tests say when.
-const CONFIG: [&str; 2] =
-    ["sentinel down-after-milliseconds group 60000", "sentinel failover-timeout group 10000"];
+const CONFIG: [(&str, &str); 2] = [("down-after-milliseconds", "60000"), ("failover-timeout", "10000")];
 
 /// Sentinels that hear of each other more often. Where a server is too old for these, it only takes longer.
 const HASTE: [&str; 10] = [
@@ -40,6 +39,9 @@ const HASTE: [&str; 10] = [
 /// ```
 #[derive(Debug)]
 pub struct Sentinels {
+    /// What the master is called. Sentinels go on greeting the port of a master that died, and who listens there by
+    /// then may belong to another group: it takes greetings for its own master only.
+    group: String,
     servers: Servers,
     sentinels: Servers,
 }
@@ -54,8 +56,11 @@ impl Sentinels {
         let master = data().start()?;
         let replica = data().config(format!("replicaof 127.0.0.1 {}", master.port())).start()?;
         replica.attached()?;
-        let sentinels = (0..COUNT).map(|_| sentinel(&master).start()).collect::<Result<Vec<_>, _>>()?;
-        let group = Self { servers: vec![master, replica].into(), sentinels: sentinels.into() };
+        let group = unique_name();
+        let sentinels =
+            (0..COUNT).map(|_| sentinel(&group, &master).start()).collect::<Result<Vec<_>, _>>()?;
+        let servers = vec![master, replica].into();
+        let group = Self { group, servers, sentinels: sentinels.into() };
         group.acquaint()?;
         Ok(group)
     }
@@ -68,8 +73,8 @@ impl Sentinels {
 
     /// Returns what the sentinels call the master.
     #[must_use]
-    pub fn group(&self) -> &'static str {
-        GROUP
+    pub fn group(&self) -> &str {
+        &self.group
     }
 
     /// Returns the server that the sentinels name as the master.
@@ -79,7 +84,7 @@ impl Sentinels {
     /// Fails when the first sentinel does not answer.
     pub fn master(&self) -> Result<&Server, ServerError> {
         let sentinel = self.sentinels.first().ok_or(ServerError::NotRunning)?;
-        let port = field(&ask(sentinel, "MASTER")?, "port");
+        let port = field(&self.ask(sentinel, "MASTER")?, "port");
         self.servers
             .iter()
             .find(|server| Some(server.port().to_string()) == port)
@@ -139,7 +144,7 @@ impl Sentinels {
         let leader = self.sentinels.first().ok_or(ServerError::NotRunning)?;
         // Refused while the sentinel has not heard from the replica lately.
         until("a sentinel fails over", || {
-            Ok(leader.command(&["SENTINEL", "FAILOVER", GROUP])?.text() == Some("OK"))
+            Ok(leader.command(&["SENTINEL", "FAILOVER", &self.group])?.text() == Some("OK"))
         })?;
         until("all sentinels name the new master", || Ok(new.is_master()? && self.all_name(new)?))?;
         Ok(new)
@@ -147,7 +152,7 @@ impl Sentinels {
 
     fn all_name(&self, master: &Server) -> Result<bool, ServerError> {
         let port = Some(master.port().to_string());
-        self.all(|sentinel| Ok(field(&ask(sentinel, "MASTER")?, "port") == port))
+        self.all(|sentinel| Ok(field(&self.ask(sentinel, "MASTER")?, "port") == port))
     }
 
     fn pair(&self) -> Result<(&Server, &Server), ServerError> {
@@ -163,14 +168,18 @@ impl Sentinels {
         }
         until("all sentinels know each other", || {
             self.all(|sentinel| {
-                let others = ask(sentinel, "SENTINELS")?.items().len();
-                let replicas = ask(sentinel, "REPLICAS")?;
+                let others = self.ask(sentinel, "SENTINELS")?.items().len();
+                let replicas = self.ask(sentinel, "REPLICAS")?;
                 let is_known =
                     |replica: &Reply| field(replica, "master-link-status").as_deref() == Some("ok");
                 Ok(others == COUNT - 1
                     && replicas.items().iter().filter(|replica| is_known(replica)).count() == 1)
             })
         })
+    }
+
+    fn ask(&self, sentinel: &Server, what: &str) -> Result<Reply, ServerError> {
+        sentinel.command(&["SENTINEL", what, &self.group])?.accepted()
     }
 
     fn all(&self, is_so: impl Fn(&Server) -> Result<bool, ServerError>) -> Result<bool, ServerError> {
@@ -182,13 +191,17 @@ fn data() -> Builder {
     replication::CONFIG.into_iter().fold(Server::builder(), Builder::config)
 }
 
-fn sentinel(master: &Server) -> Builder {
-    let monitor = format!("sentinel monitor {GROUP} 127.0.0.1 {} 2", master.port());
-    CONFIG.into_iter().fold(Server::builder().arg("--sentinel").config(monitor), Builder::config)
+fn sentinel(group: &str, master: &Server) -> Builder {
+    let monitor = format!("sentinel monitor {group} 127.0.0.1 {} 2", master.port());
+    let line = |(option, value)| format!("sentinel {option} {group} {value}");
+    let builder = Server::builder().arg("--sentinel").config(monitor);
+    CONFIG.into_iter().map(line).fold(builder, Builder::config)
 }
 
-fn ask(sentinel: &Server, what: &str) -> Result<Reply, ServerError> {
-    sentinel.command(&["SENTINEL", what, GROUP])?.accepted()
+/// A name that no other group has, in this process or beside it.
+fn unique_name() -> String {
+    static SO_FAR: AtomicU32 = AtomicU32::new(0);
+    format!("group-{}-{}", std::process::id(), SO_FAR.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Looks a field up in a list of names and values.
@@ -198,4 +211,14 @@ fn field(fields: &Reply, name: &str) -> Option<String> {
         [key, value] if key.text() == Some(name) => value.text().map(str::to_owned),
         [..] => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_groups_have_the_same_name() {
+        assert_ne!(unique_name(), unique_name());
+    }
 }

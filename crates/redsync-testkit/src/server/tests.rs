@@ -2,6 +2,7 @@
 
 mod access;
 mod groups;
+mod proxy;
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
