@@ -15,7 +15,7 @@ use crate::{
     call::exchange,
     doubt::Ticket,
     held::Held,
-    machine::{Action, Event, Machine, RequestId},
+    machine::{Action, Event, Machine, RequestId, WaitReason},
     redsync::World,
     wire::{Command, Outcome},
 };
@@ -34,7 +34,9 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
         ticket.set(machine.in_doubt());
         let calls = FuturesUnordered::new();
         let (timer, following, is_waited_for) = (None, None, true);
-        let engine = Engine { world, name, machine, ticket, calls, timer, following, is_waited_for };
+        let waits_for = WaitReason::Replies;
+        let engine =
+            Engine { world, name, machine, ticket, calls, timer, following, is_waited_for, waits_for };
         Self { engine: Some(engine) }
     }
 
@@ -66,7 +68,11 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
     #[must_use]
     pub(crate) fn following(mut self, held: Arc<Held>) -> Self {
         if let Some(engine) = &mut self.engine {
-            engine.following = Some(Following { given_back: held.on_give_back(), held, told: false });
+            let mut state = held.state();
+            let number = state.next_number();
+            state.note(&engine.machine, number);
+            drop(state);
+            engine.following = Some(Following { given_back: held.on_give_back(), held, number, told: false });
         }
         self
     }
@@ -94,11 +100,14 @@ struct Engine<M> {
     timer: Option<(Moment, Option<BoxFuture<'static, ()>>)>,
     following: Option<Following>,
     is_waited_for: bool,
+    /// As of the last wait.
+    waits_for: WaitReason,
 }
 
 /// The held lock that a settling machine keeps in step with.
 struct Following {
     held: Arc<Held>,
+    number: u64,
     given_back: EventListener,
     told: bool,
 }
@@ -135,7 +144,8 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
                 Action::Send { id, command } => self.send(id, command),
                 Action::Done(result) => return Some(Step::Done(result)),
                 Action::Idle => return Some(Step::Idle),
-                Action::WaitUntil(at, _) => {
+                Action::WaitUntil(at, reason) => {
+                    self.waits_for = reason;
                     self.set_timer(at);
                     return None;
                 }
@@ -179,6 +189,13 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
 
     fn tell(&mut self, event: Event) {
         let now = self.world.runtime.now();
+        tracing::trace!(
+            lock = &*self.name,
+            machine = M::NAME,
+            waits_for = self.waits_for.name(),
+            node = event.node(),
+            event = event.name(),
+        );
         match &mut self.following {
             Some(following) if !self.is_waited_for => following.tell(&mut self.machine, event, now),
             Some(following) => {
@@ -234,11 +251,11 @@ impl Following {
         }
         machine.handle(event, now);
         if !state.is_given_back {
-            state.note(machine);
+            state.note(machine, self.number);
         }
     }
 
     fn report<M: Machine>(&self, machine: &M) {
-        self.held.state().note(machine);
+        self.held.state().note(machine, self.number);
     }
 }

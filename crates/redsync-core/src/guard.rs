@@ -161,7 +161,10 @@ impl Guard {
         self.releases_on_drop = false;
         let again = self.held.give_back();
         let mut target = self.target();
-        target.nodes = target.nodes.without(self.held.state().absent);
+        let state = self.held.state();
+        target.nodes = target.nodes.without(state.absent);
+        target.may_be_deleted = state.may_be_undone();
+        drop(state);
         if again && !target.exact {
             // The release that failed goes on in the background, and has deleted what it could.
             target.may_be_deleted = target.nodes;

@@ -23,7 +23,7 @@ pub(crate) struct Held {
     given_back: Event,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) valid_until: Moment,
     /// The nodes that certainly hold the value until `held_until`.
@@ -36,13 +36,16 @@ pub(crate) struct State {
     pub(crate) absent: NodeSet,
     /// The nodes that were asked to set the key anew, and may have done so without a word.
     pub(crate) revivable: NodeSet,
+    /// By the number of an extension: the nodes where it may yet delete the value once the lock was given back.
+    undoing: Vec<(u64, NodeSet)>,
+    followers: u64,
     /// Whether the lock was given back; grants that arrive from then on are to be removed.
     pub(crate) is_given_back: bool,
 }
 
 impl State {
-    /// Takes in what a machine has found out.
-    pub(crate) fn note<M: Machine>(&mut self, machine: &M) {
+    /// Takes in what a machine has found out; `number` is its own.
+    pub(crate) fn note<M: Machine>(&mut self, machine: &M, number: u64) {
         if let Some((nodes, until)) = machine.held_until() {
             match until.cmp(&self.held_until) {
                 Ordering::Greater => (self.nodes, self.held_until) = (nodes, until),
@@ -50,7 +53,20 @@ impl State {
                 Ordering::Less => {}
             }
         }
+        self.undoing.retain(|(other, _)| *other != number);
+        self.undoing.extend(Some((number, machine.may_undo())).filter(|(_, nodes)| !nodes.is_empty()));
         self.absent = self.absent.union(machine.absent()).without(machine.held().union(self.revivable));
+    }
+
+    /// A number for a machine that keeps in step with the lock.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.followers += 1;
+        self.followers
+    }
+
+    /// The nodes where something that is still on its way may delete the value before a release does.
+    pub(crate) fn may_be_undone(&self) -> NodeSet {
+        self.undoing.iter().fold(NodeSet::EMPTY, |nodes, (_, more)| nodes.union(*more))
     }
 }
 
@@ -59,7 +75,16 @@ impl Held {
         let Lease { value, exact, valid_until, held: nodes, absent } = lease;
         let revivable = NodeSet::EMPTY;
         let held_until = valid_until;
-        let state = State { valid_until, nodes, held_until, absent, revivable, is_given_back: false };
+        let state = State {
+            valid_until,
+            nodes,
+            held_until,
+            absent,
+            revivable,
+            undoing: Vec::new(),
+            followers: 0,
+            is_given_back: false,
+        };
         Self { name, value, exact, state: Mutex::new(state), given_back: Event::new() }
     }
 

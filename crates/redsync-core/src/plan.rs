@@ -62,6 +62,7 @@ impl World {
             asked: target.nodes,
             ttl: settings.ttl,
             revive: settings.revive,
+            may_repeat: self.may_repeat,
             drift: settings.drift,
             node_timeout: settings.node_timeout,
             tries: settings.extend_tries,
@@ -69,7 +70,7 @@ impl World {
             deadline: settings.deadline.map(|deadline| now.plus(deadline)),
             valid_until: target.valid_until,
         };
-        let machine = Extend::new(plan, Box::new(self.generator(name)), now);
+        let machine: Extend = Extend::new(plan, Box::new(self.generator(name)), now);
         Drive::new(Arc::clone(self), Arc::clone(name), machine)
     }
 
@@ -94,7 +95,7 @@ impl World {
             delay: settings.delay.clone(),
             deadline: settings.deadline.map(|deadline| now.plus(deadline)),
         };
-        let machine = Release::new(plan, Box::new(self.generator(name)), now);
+        let machine: Release = Release::new(plan, Box::new(self.generator(name)), now);
         Drive::new(Arc::clone(self), Arc::clone(name), machine)
     }
 }

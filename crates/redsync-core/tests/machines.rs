@@ -235,6 +235,7 @@ proptest! {
             asked: NodeSet::first(nodes),
             ttl: Ttl::new(TTL).expect("in range"),
             revive,
+            may_repeat: NodeSet::EMPTY,
             drift: Drift::DEFAULT,
             node_timeout: NODE_TIMEOUT,
             tries,
@@ -316,6 +317,7 @@ fn an_extension_whose_quorum_answers_after_the_validity_does_not_count() {
         asked: NodeSet::first(3),
         ttl: Ttl::new(TTL).expect("in range"),
         revive: true,
+        may_repeat: NodeSet::EMPTY,
         drift: Drift::DEFAULT,
         node_timeout: NODE_TIMEOUT,
         tries: 1,
@@ -334,4 +336,128 @@ fn an_extension_whose_quorum_answers_after_the_validity_does_not_count() {
     ids.into_iter().for_each(|id| machine.handle(Event::Reply { id, outcome: Outcome::Granted }, late));
     let Action::Done(Err(failure)) = machine.poll() else { panic!("it has failed") };
     assert!(matches!(failure.cause, ExtendCause::Expired));
+}
+
+#[test]
+fn a_lease_that_nobody_took_is_undone_even_if_every_node_has_answered() {
+    let mut machine = Acquire::new(acquire_plan(3, 1, false), Box::new(Counter(0)), START);
+    let sent = |machine: &mut Acquire<_>| -> Vec<_> {
+        std::iter::from_fn(|| match machine.poll() {
+            Action::Send { id, command } => Some((id, command)),
+            Action::WaitUntil(..) | Action::Done(_) | Action::Idle => None,
+        })
+        .collect()
+    };
+    let outcomes = [Outcome::Refused(Refusal::Taken), Outcome::Granted, Outcome::Granted];
+    for ((id, _), outcome) in sent(&mut machine).into_iter().zip(outcomes) {
+        machine.handle(Event::Reply { id, outcome }, START);
+    }
+    machine.handle(Event::Cancel, START);
+    let undone: Vec<_> = sent(&mut machine).into_iter().map(|(id, _)| id.node()).collect();
+    assert_eq!(undone, [1, 2]);
+}
+
+#[test]
+fn an_extension_that_is_dropped_before_its_result_is_seen_undoes_nothing() {
+    let plan = ExtendPlan {
+        quorum: Quorum::majority(3).expect("three"),
+        value: Value::new("value"),
+        exact: false,
+        asked: NodeSet::first(3),
+        ttl: Ttl::new(TTL).expect("in range"),
+        revive: true,
+        may_repeat: NodeSet::EMPTY,
+        drift: Drift::DEFAULT,
+        node_timeout: NODE_TIMEOUT,
+        tries: 1,
+        delay: Delay::DEFAULT,
+        deadline: None,
+        valid_until: Some(START.plus(TTL)),
+    };
+    let mut machine = Extend::new(plan, Box::new(Counter(0)), START);
+    let ids: Vec<_> = std::iter::from_fn(|| match machine.poll() {
+        Action::Send { id, .. } => Some(id),
+        Action::WaitUntil(..) | Action::Done(_) | Action::Idle => None,
+    })
+    .collect();
+    let outcomes = [Outcome::Granted, Outcome::Granted, Outcome::Revived];
+    for (number, (id, outcome)) in ids.into_iter().zip(outcomes).enumerate() {
+        if number == 2 {
+            machine.handle(Event::Cancel, START);
+        }
+        machine.handle(Event::Reply { id, outcome }, START);
+    }
+    assert!(
+        !matches!(machine.poll(), Action::Send { .. }),
+        "the guard is still valid, and its key is deleted"
+    );
+}
+
+#[test]
+fn nobody_waits_for_what_may_not_be_sent_again() {
+    let delay = Duration::from_millis(500);
+    let end = START.plus(2 * delay);
+    let plan = ReleasePlan {
+        quorum: Quorum::majority(1).expect("one"),
+        value: Value::new("value"),
+        exact: true,
+        resend: Resend::once_until(end),
+        asked: NodeSet::first(1),
+        may_be_deleted: NodeSet::EMPTY,
+        ttl: Ttl::new(TTL).expect("in range"),
+        node_timeout: NODE_TIMEOUT,
+        tries: 10,
+        delay: Delay::Constant(delay),
+        deadline: None,
+    };
+    let mut observed = Observed::new(Release::new(plan, Box::new(Counter(0)), START), START);
+    for _ in 0..2 {
+        observed.happen(Happening::Reply(0, Outcome::Failed(NodeError::not_sent("down"))));
+        observed.happen(Happening::Pass(delay));
+        observed.happen(Happening::Tick);
+    }
+    assert_eq!((observed.now, observed.sent.len(), observed.results), (end, 2, 1));
+    // It certainly stands there still, so nothing is in doubt, and its TTL does the rest.
+    assert!(matches!(observed.machine.poll(), Action::Idle));
+}
+
+#[test]
+fn a_failed_release_of_a_fixed_value_goes_on_where_no_guard_tries_again() {
+    // By the events before the node's late failure: the release was given up; or it has failed, unseen.
+    for (first, second) in [(Event::Tick, None), (Event::Tick, Some(Event::Cancel))] {
+        let plan = ReleasePlan {
+            quorum: Quorum::majority(1).expect("one"),
+            value: Value::new("value"),
+            exact: true,
+            resend: Resend::once_until(START.plus(TTL)),
+            asked: NodeSet::first(1),
+            may_be_deleted: NodeSet::EMPTY,
+            ttl: Ttl::new(TTL).expect("in range"),
+            node_timeout: NODE_TIMEOUT,
+            tries: 1,
+            delay: Delay::DEFAULT,
+            deadline: None,
+        };
+        let mut machine = Release::new(plan, Box::new(Counter(0)), START);
+        let Action::Send { id, .. } = machine.poll() else { panic!("it sends") };
+        let failed = Event::Reply { id, outcome: Outcome::Failed(NodeError::not_sent("down")) };
+        let late = START.plus(NODE_TIMEOUT);
+        match second {
+            None => {
+                machine.handle(first, late);
+                assert!(
+                    matches!(machine.poll(), Action::Done(Err(failure)) if failure.not_deleted.is_empty())
+                );
+                machine.handle(failed, late);
+            }
+            Some(second) => {
+                machine.handle(failed, late);
+                machine.handle(second, late);
+                assert!(matches!(machine.poll(), Action::Done(Err(_))));
+            }
+        }
+        let Action::WaitUntil(at, _) = machine.poll() else { panic!("it waits") };
+        machine.handle(Event::Tick, at);
+        assert!(matches!(machine.poll(), Action::Send { .. }), "the key is nobody's for its TTL");
+    }
 }

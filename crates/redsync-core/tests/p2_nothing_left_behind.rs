@@ -15,9 +15,9 @@ use std::{
     sync::Arc,
 };
 
-use redsync_core::{BoxFuture, Delay, ErrorKind, Mutex, Node, NodeError, Redsync, Reply, Request};
+use redsync_core::{BoxFuture, Delay, Delivery, ErrorKind, Mutex, Node, NodeError, Redsync, Reply, Request};
 use redsync_testkit::{
-    memory::{Held, Loss},
+    memory::{Held, Loss, MemoryNode},
     virtual_time::VirtualRuntime,
 };
 
@@ -374,4 +374,28 @@ fn a_lock_that_was_won_and_not_yet_returned_is_removed_when_the_call_is_dropped(
         let left = nodes.iter().filter(|node| node.state.lock().expect("no panic").1).count();
         assert_eq!(left, 0, "after {fails} failures, dropped at poll {polls}");
     }
+}
+
+#[test]
+fn an_extension_that_is_sent_twice_leaves_nothing_after_the_release() {
+    let quorum = Quorum::build(3, |node| node.delivering(Delivery::MayRepeat));
+    let guard = quorum.block_on(quorum.mutex().revive_on_extend(true).lock()).expect("free");
+    quorum.settle();
+    quorum.nodes.iter().for_each(MemoryNode::pause);
+    quorum.block_on(drop_after(1, guard.extend()));
+    let late: Vec<_> = quorum.nodes.iter().flat_map(MemoryNode::held).collect();
+    quorum.block_on(async {
+        let mut release = Box::pin(guard.release());
+        assert!(drop_after(1, &mut release).await.is_none());
+        // The release comes first. Then the one copy sets the key anew, and the other finds it.
+        quorum.nodes.iter().flat_map(MemoryNode::held).skip(1).step_by(2).for_each(|held| held.reply());
+        late.iter().for_each(Held::execute);
+        late.iter().for_each(Held::execute);
+        late.iter().for_each(Held::reply);
+        quorum.nodes.iter().for_each(MemoryNode::resume);
+        release.await.expect("all were reached");
+    });
+    assert_eq!(quorum.values().into_iter().flatten().count(), 3, "as long as the clean-up is on its way");
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
 }

@@ -140,3 +140,15 @@ fn a_call_whose_tries_fail_at_once_gives_way_to_others() {
     assert_eq!((error.kind(), error.tries()), (ErrorKind::Unreachable, 1000));
     assert!(polls.get() > 10, "{} polls", polls.get());
 }
+
+#[test]
+fn a_fixed_value_can_be_used_again_once_a_release_that_failed_was_repeated() {
+    let quorum = Quorum::of(3);
+    let mutex = quorum.mutex().with_value("job-7").release_tries(1);
+    let guard = quorum.block_on(mutex.lock()).expect("free");
+    quorum.nodes.iter().for_each(|node| node.stop());
+    let error = quorum.block_on(guard.release()).expect_err("nobody was there");
+    quorum.nodes.iter().for_each(|node| node.start());
+    assert_eq!(quorum.block_on(error.into_guard().release()).expect("reachable"), Released::Held);
+    quorum.block_on(mutex.try_lock()).expect("the value is free, and nothing about it is on its way").leave();
+}

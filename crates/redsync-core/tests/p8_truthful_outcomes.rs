@@ -278,6 +278,30 @@ fn a_late_extension_does_not_delete_what_the_release_is_to_find() {
 }
 
 #[test]
+fn an_extension_that_cleans_up_before_the_release_arrives_does_not_make_the_lock_look_gone() {
+    let quorum = Quorum::of(3);
+    quorum.nodes[0].set(NAME, "a rival's", Some(TTL));
+    let guard = quorum.block_on(quorum.mutex().revive_on_extend(true).lock()).expect("two of three");
+    let late = &quorum.nodes[1];
+    late.pause();
+    quorum.block_on(drop_after(1, guard.extend()));
+    late.delay_requests(ms(50));
+    let released = quorum.block_on(async {
+        let mut release = Box::pin(guard.release());
+        assert!(drop_after(1, &mut release).await.is_none());
+        // The extension hears last that the lock was given back, and is the first to delete at this node.
+        late.delay_requests(ms(0));
+        let held = late.held().into_iter().next().expect("the extension");
+        held.execute();
+        held.lose();
+        late.resume();
+        release.await
+    });
+    assert_eq!(released.expect("all were reached"), Released::Unclear);
+    assert_eq!(quorum.keys_left(), 1, "the rival's");
+}
+
+#[test]
 fn votes_do_not_carry_over_from_one_try_to_the_next() {
     let quorum = Quorum::of(3);
     let guard = quorum.block_on(quorum.mutex().extend_tries(2).retry_delay(ms(10)).lock()).expect("free");

@@ -78,9 +78,10 @@ pub enum GaveUp {
 ///
 /// [`Event::Cancel`] gives up: before the result it ends the call, after a [`Lease`] it means that the lock
 /// was given back, so that grants which arrive from then on are removed.
-pub struct Acquire {
+#[derive(Clone, Debug)]
+pub struct Acquire<S = Box<dyn Source>> {
     plan: AcquirePlan,
-    values: Values,
+    values: Values<S>,
     ids: Ids,
     phase: Phase,
     tries: u32,
@@ -96,9 +97,9 @@ pub struct Acquire {
     pacer: Pacer,
 }
 
-impl Acquire {
+impl<S: Source> Acquire<S> {
     /// Starts at `now` with the first round.
-    pub fn new(plan: AcquirePlan, source: Box<dyn Source>, now: Moment) -> Self {
+    pub fn new(plan: AcquirePlan, source: S, now: Moment) -> Self {
         let mut machine = Self {
             values: Values::new(plan.exact.clone(), source, plan.source_is_fresh),
             plan,
@@ -304,21 +305,27 @@ impl Acquire {
         }
     }
 
-    /// Moves the clean-up that has become due into the outbox, and forgets attempts that are done.
+    /// Moves the clean-up that has become due into the outbox.
     fn collect_undos(&mut self, now: Moment) {
         for attempt in &mut self.attempts {
             self.outbox.extend(std::iter::from_fn(|| attempt.next_undo(&mut self.ids, now)));
         }
-        let keeps_last = usize::from(matches!(self.phase, Phase::Asking { .. }));
+        if self.attempts.iter().any(Attempt::has_failed_undo) {
+            self.pacer.arm(now);
+        }
+        self.forget_settled();
+    }
+
+    /// Forgets attempts that are done. A lease that nobody has taken yet may still have to be undone.
+    fn forget_settled(&mut self) {
+        let is_current = matches!(self.phase, Phase::Asking { .. }) || matches!(self.result, Some(Ok(_)));
+        let keeps_last = usize::from(is_current);
         let current = self.attempts.len().saturating_sub(keeps_last);
         let mut index = 0;
         self.attempts.retain(|attempt| {
             index += 1;
             index > current || !attempt.is_settled()
         });
-        if self.attempts.iter().any(Attempt::has_failed_undo) {
-            self.pacer.arm(now);
-        }
     }
 }
 
@@ -334,8 +341,10 @@ fn update(last: &mut Answer, answer: Answer, time_is_over: bool) {
     }
 }
 
-impl Machine for Acquire {
+impl<S: Source> Machine for Acquire<S> {
     type Output = Result<Lease, AcquireFailure>;
+
+    const NAME: &'static str = "acquire";
 
     fn handle(&mut self, event: Event, now: Moment) {
         match event {
@@ -351,6 +360,7 @@ impl Machine for Acquire {
             return Action::Send { id, command };
         }
         if let Some(result) = self.result.take() {
+            self.forget_settled();
             return Action::Done(result);
         }
         self.phase.wait(self.attempts.is_empty(), &self.pacer, self.plan.deadline)

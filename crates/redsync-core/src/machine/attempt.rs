@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// One value, offered to the nodes once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Attempt {
     pub(super) value: Value,
     /// Whether rivals may use the same value.

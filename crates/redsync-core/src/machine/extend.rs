@@ -29,6 +29,8 @@ pub struct ExtendPlan {
     pub ttl: Ttl,
     /// Whether to set the key anew where it is missing.
     pub revive: bool,
+    /// The nodes whose client may send a request twice: where the second finds the key, the first may have set it anew.
+    pub may_repeat: NodeSet,
     /// What clocks may differ by.
     pub drift: Drift,
     /// How long to wait for the nodes' replies in a round.
@@ -69,9 +71,10 @@ pub enum ExtendCause {
 ///
 /// [`Event::Cancel`] before the result ends the call and changes nothing else; after it, it means that the
 /// lock was given back, so that keys which are set anew from then on are removed.
-pub struct Extend {
+#[derive(Clone, Debug)]
+pub struct Extend<S = Box<dyn Source>> {
     plan: ExtendPlan,
-    source: Box<dyn Source>,
+    source: S,
     ids: Ids,
     phase: Phase,
     tries: u32,
@@ -86,9 +89,9 @@ pub struct Extend {
     pacer: Pacer,
 }
 
-impl Extend {
+impl<S: Source> Extend<S> {
     /// Starts at `now` with the first round.
-    pub fn new(plan: ExtendPlan, source: Box<dyn Source>, now: Moment) -> Self {
+    pub fn new(plan: ExtendPlan, source: S, now: Moment) -> Self {
         let nodes = plan.quorum.nodes();
         let undo = Sweep::new(plan.value.clone(), nodes, Resend::FRESH);
         let mut machine = Self {
@@ -194,7 +197,8 @@ impl Extend {
         // A key that was set anew after the lock was given back has nobody to remove it but us. Where rivals
         // may use the value too it is left to its TTL: the release has deleted there once, and a second delete
         // could hit what a rival has set since.
-        if self.given_back && self.plan.revive && !self.plan.exact && (revived || doubtful) {
+        let may_have_revived = revived || doubtful || granted && self.plan.may_repeat.contains(id.node());
+        if self.given_back && self.plan.revive && !self.plan.exact && may_have_revived {
             self.undo.want(id.node());
         }
         if matches!(self.phase, Phase::Asking { .. }) && index + 1 == self.rounds.len() {
@@ -229,6 +233,8 @@ impl Extend {
             Phase::Asking { .. } | Phase::Resting { .. } => {
                 self.fail(ExtendCause::GaveUp(GaveUp::Cancelled), now)
             }
+            // The call has ended, and nobody has seen how yet. Dropping it gives nothing back.
+            Phase::Settling { .. } if self.result.is_some() => {}
             Phase::Settling { .. } => {
                 self.given_back = true;
                 self.phase = Phase::settling(now, self.plan.ttl);
@@ -246,9 +252,11 @@ impl Extend {
     }
 }
 
-impl Machine for Extend {
+impl<S: Source> Machine for Extend<S> {
     /// The moment until which the lock is valid by this extension.
     type Output = Result<Moment, ExtendFailure>;
+
+    const NAME: &'static str = "extend";
 
     fn handle(&mut self, event: Event, now: Moment) {
         match event {
@@ -279,5 +287,12 @@ impl Machine for Extend {
 
     fn held_until(&self) -> Option<(NodeSet, Moment)> {
         self.won
+    }
+
+    fn may_undo(&self) -> NodeSet {
+        if !self.plan.revive || self.plan.exact {
+            return NodeSet::EMPTY;
+        }
+        self.rounds.iter().fold(NodeSet::EMPTY, |nodes, round| nodes.union(round.open()))
     }
 }

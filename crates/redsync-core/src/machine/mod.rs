@@ -38,6 +38,9 @@ pub trait Machine {
     /// What the caller is waiting for.
     type Output;
 
+    /// What it does, in a word for logs.
+    const NAME: &'static str;
+
     /// Takes in what happened. The only way in, and the only place where time enters.
     fn handle(&mut self, event: Event, now: Moment);
 
@@ -62,6 +65,11 @@ pub trait Machine {
         NodeSet::EMPTY
     }
 
+    /// The nodes where this machine may yet delete the lock's value once it hears that the lock was given back.
+    fn may_undo(&self) -> NodeSet {
+        NodeSet::EMPTY
+    }
+
     /// The values that rivals may use too, each with the nodes where something about it is unanswered or
     /// unconfirmed. The value is not to be used there before that is over.
     fn in_doubt(&self) -> Vec<(Value, NodeSet)> {
@@ -83,6 +91,25 @@ pub enum Event {
     Tick,
     /// Nobody wants the result any more; what was set for it is to be removed.
     Cancel,
+}
+
+impl Event {
+    /// What happened, in a word for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Reply { outcome, .. } => outcome.name(),
+            Self::Tick => "tick",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// The index of the node that it came from; `None` where it came from none.
+    pub fn node(&self) -> Option<usize> {
+        match self {
+            Self::Reply { id, .. } => Some(id.node()),
+            Self::Tick | Self::Cancel => None,
+        }
+    }
 }
 
 /// What a machine asks of who drives it.
@@ -121,6 +148,17 @@ pub struct RequestId {
     node: u16,
 }
 
+impl WaitReason {
+    /// What is waited for, in a word for logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Replies => "replies",
+            Self::RetryDelay => "retry delay",
+            Self::Settling => "settling",
+        }
+    }
+}
+
 impl RequestId {
     /// The index of the node that the request goes to.
     pub const fn node(self) -> usize {
@@ -129,7 +167,7 @@ impl RequestId {
 }
 
 /// Hands out [`RequestId`]s that are unique within one machine.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Ids(u32);
 
 impl Ids {
@@ -157,6 +195,20 @@ pub trait Source: Send {
     fn in_doubt(&self, value: &Value) -> NodeSet {
         let _ = value;
         NodeSet::EMPTY
+    }
+}
+
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn value(&mut self) -> Result<Value, ValueError> {
+        (**self).value()
+    }
+
+    fn random(&mut self) -> u64 {
+        (**self).random()
+    }
+
+    fn in_doubt(&self, value: &Value) -> NodeSet {
+        (**self).in_doubt(value)
     }
 }
 

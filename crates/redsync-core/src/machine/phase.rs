@@ -45,7 +45,7 @@ impl Phase {
 }
 
 /// Paces re-sending, with pauses that double up to a limit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pacer {
     at: Option<Moment>,
     pause: Duration,

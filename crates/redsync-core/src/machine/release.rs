@@ -72,9 +72,10 @@ pub struct ReleaseFailure {
 /// Releases a lock.
 ///
 /// [`Event::Cancel`] lets the caller go; the release itself goes on.
-pub struct Release {
+#[derive(Clone, Debug)]
+pub struct Release<S = Box<dyn Source>> {
     plan: ReleasePlan,
-    source: Box<dyn Source>,
+    source: S,
     ids: Ids,
     phase: Phase,
     tries: u32,
@@ -84,9 +85,9 @@ pub struct Release {
     pacer: Pacer,
 }
 
-impl Release {
+impl<S: Source> Release<S> {
     /// Starts at `now` with the first round.
-    pub fn new(plan: ReleasePlan, source: Box<dyn Source>, now: Moment) -> Self {
+    pub fn new(plan: ReleasePlan, source: S, now: Moment) -> Self {
         let mut sweep = Sweep::new(plan.value.clone(), plan.quorum.nodes(), plan.resend);
         sweep.expect_lost_replies(plan.may_be_deleted);
         plan.asked.iter().for_each(|node| sweep.want(node));
@@ -166,7 +167,8 @@ impl Release {
         let (tries, answers, not_deleted) = (self.tries, self.sweep.answers(), self.sweep.not_deleted());
         self.end_call(Err(ReleaseFailure { gave_up, tries, answers, not_deleted }), now);
         if self.plan.exact && !was_cancelled {
-            self.sweep.send_no_more();
+            // The guard tries again there. A delete that fails only later is ours to repeat.
+            self.sweep.leave(not_deleted);
         }
     }
 
@@ -201,8 +203,10 @@ impl Release {
     }
 }
 
-impl Machine for Release {
+impl<S: Source> Machine for Release<S> {
     type Output = Result<Released, ReleaseFailure>;
+
+    const NAME: &'static str = "release";
 
     fn handle(&mut self, event: Event, now: Moment) {
         match event {
@@ -213,9 +217,15 @@ impl Machine for Release {
             }
             Event::Tick => self.on_tick(now),
             Event::Cancel if self.phase.is_waited_for() => self.conclude(GaveUp::Cancelled, now),
+            // Failed, and nobody has seen it: there is no guard that would try again.
+            Event::Cancel if matches!(self.result, Some(Err(_))) => self.sweep.take_back(),
             Event::Cancel => {}
         }
         self.collect(now);
+        // What failed may not be sent again any more, and no answer is to come.
+        if self.phase.is_waited_for() && self.sweep.is_settled() {
+            self.conclude(GaveUp::Validity, now);
+        }
     }
 
     fn poll(&mut self) -> Action<Self::Output> {

@@ -35,13 +35,13 @@ impl From<Outcome> for Answer {
 }
 
 /// One question, with the answers so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Round {
     pub(super) sent_at: Moment,
     cells: Vec<Cell>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Cell {
     id: Option<RequestId>,
     answer: Answer,

@@ -35,11 +35,10 @@ impl Resend {
 }
 
 /// Deletes one value at the nodes that it is told to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sweep {
     value: Value,
     resend: Resend,
-    is_closed: bool,
     cells: Vec<Cell>,
 }
 
@@ -52,11 +51,18 @@ struct Cell {
     lost_reply: bool,
     /// Whether it has turned out that there is nothing to delete.
     needless: bool,
+    /// Whether what is left to do was left to somebody else.
+    is_left: bool,
 }
 
 impl Cell {
-    const CLEAN: Self =
-        Self { stage: Stage::Rest, last: Answer::NotAsked, lost_reply: false, needless: false };
+    const CLEAN: Self = Self {
+        stage: Stage::Rest,
+        last: Answer::NotAsked,
+        lost_reply: false,
+        needless: false,
+        is_left: false,
+    };
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +90,7 @@ pub(super) enum Found {
 
 impl Sweep {
     pub(super) fn new(value: Value, nodes: usize, resend: Resend) -> Self {
-        Self { value, resend, is_closed: false, cells: vec![Cell::CLEAN; nodes] }
+        Self { value, resend, cells: vec![Cell::CLEAN; nodes] }
     }
 
     /// Takes a missing key at these nodes for one that a delete of ours, whose reply was lost, may have deleted.
@@ -131,7 +137,7 @@ impl Sweep {
     /// The next request to send, if sending is still allowed.
     pub(super) fn next_request(&mut self, ids: &mut Ids, now: Moment) -> Option<(RequestId, Command)> {
         if !self.resend.allows_sending(now) {
-            self.give_up_wanted();
+            self.send_no_more();
             return None;
         }
         let mut cells = self.cells.iter_mut().enumerate();
@@ -159,7 +165,7 @@ impl Sweep {
     /// The nodes where a delete failed and may be sent again.
     pub(super) fn retriable(&self) -> NodeSet {
         self.nodes_with(|cell| match (&cell.stage, &cell.last) {
-            _ if cell.needless || self.is_closed => false,
+            _ if cell.needless || cell.is_left => false,
             (Stage::Rest, Answer::Failed(_)) => true,
             (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,
             (Stage::Rest | Stage::Wanted | Stage::Sent { .. }, _) => false,
@@ -176,6 +182,8 @@ impl Sweep {
         self.nodes_with(|cell| match (&cell.stage, &cell.last) {
             (Stage::Wanted | Stage::Sent { .. }, _) => true,
             (Stage::Rest, _) if cell.needless => false,
+            // It stands there still, and nothing that could disturb it is on its way.
+            (Stage::Rest, Answer::Failed(_)) if cell.is_left && !cell.lost_reply => false,
             (Stage::Rest, Answer::Failed(_) | Answer::Unknown(_) | Answer::Open) => true,
             (Stage::Rest, Answer::NotAsked | Answer::Granted | Answer::Refused(_)) => false,
         })
@@ -193,10 +201,18 @@ impl Sweep {
         })
     }
 
-    /// From now on only answers are taken in.
-    pub(super) fn send_no_more(&mut self) {
-        self.is_closed = true;
-        self.give_up_wanted();
+    /// Nobody else does what is left to do.
+    pub(super) fn take_back(&mut self) {
+        self.cells.iter_mut().for_each(|cell| cell.is_left = false);
+    }
+
+    /// Leaves these nodes to somebody else: nothing more is sent there.
+    pub(super) fn leave(&mut self, nodes: NodeSet) {
+        for node in nodes.iter() {
+            if let Some(cell) = self.cells.get_mut(node) {
+                cell.is_left = true;
+            }
+        }
     }
 
     /// Forgets what is on its way and sends nothing again.
@@ -228,10 +244,13 @@ impl Sweep {
         self.cells.iter().map(answer).collect()
     }
 
-    /// What may no longer be sent is left as it is.
-    fn give_up_wanted(&mut self) {
-        for cell in self.cells.iter_mut().filter(|cell| matches!(cell.stage, Stage::Wanted)) {
-            cell.stage = Stage::Rest;
+    /// What may no longer be sent is left as it is, and is nothing to wake up for.
+    fn send_no_more(&mut self) {
+        for cell in &mut self.cells {
+            cell.is_left = true;
+            if matches!(cell.stage, Stage::Wanted) {
+                cell.stage = Stage::Rest;
+            }
         }
     }
 

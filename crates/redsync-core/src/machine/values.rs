@@ -4,9 +4,10 @@ use super::{NodeSet, Source, ValueError};
 use crate::Value;
 
 /// Hands out the value that the caller fixed, or one from the source for each round.
-pub(super) struct Values {
+#[derive(Clone, Debug)]
+pub(super) struct Values<S> {
     fixed: Option<Value>,
-    source: Box<dyn Source>,
+    source: S,
     /// Whether the source is known never to repeat a value.
     is_fresh: bool,
     /// Drawn ahead from a source that may repeat itself, to find out whether it does.
@@ -14,8 +15,8 @@ pub(super) struct Values {
     repeats: bool,
 }
 
-impl Values {
-    pub(super) fn new(fixed: Option<Value>, source: Box<dyn Source>, is_fresh: bool) -> Self {
+impl<S: Source> Values<S> {
+    pub(super) fn new(fixed: Option<Value>, source: S, is_fresh: bool) -> Self {
         Self { fixed, source, is_fresh, ahead: None, repeats: false }
     }
 

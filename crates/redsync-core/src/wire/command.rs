@@ -64,6 +64,22 @@ pub enum Refusal {
     Missing,
 }
 
+impl Outcome {
+    /// What came of it, in a word for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Revived => "revived",
+            Self::Refused(Refusal::Taken) => "taken",
+            Self::Refused(Refusal::SameValue) => "same value",
+            Self::Refused(Refusal::OtherValue) => "other value",
+            Self::Refused(Refusal::Missing) => "missing",
+            Self::Failed(_) => "failed",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
 impl From<Result<Outcome, NodeError>> for Outcome {
     fn from(result: Result<Self, NodeError>) -> Self {
         result.unwrap_or_else(|error| match error.kind() {
