@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod memory;
 #[cfg(unix)]
 pub mod server;
+pub mod simulation;
 #[cfg(unix)]
 pub mod topology;
 pub mod virtual_time;

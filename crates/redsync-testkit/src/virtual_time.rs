@@ -39,8 +39,8 @@ const MAX_POLLS_AT_ONE_MOMENT: u32 = 1_000_000;
 ///
 /// Nothing sleeps for real: when no task can go on, the clock jumps to the next timer. Tasks run on the
 /// thread that calls [`block_on`](Self::block_on), [`run_for`](Self::run_for) or
-/// [`run_until_idle`](Self::run_until_idle), one at a time, in the order in which they were woken. Clones
-/// share everything.
+/// [`run_until_idle`](Self::run_until_idle), one at a time, in the order in which they were woken, or with
+/// [`shuffled`](Self::shuffled) in one that the seed decides. Clones share everything.
 ///
 /// ```
 /// use std::time::Duration;
@@ -83,6 +83,14 @@ impl VirtualRuntime {
                 random: Mutex::new(SplitMix64::new(seed)),
             }),
         }
+    }
+
+    /// Like [`new`](Self::new), with tasks that can go on at the same moment polled in an order that follows from
+    /// `seed` as well, as threads would be.
+    pub fn shuffled(seed: u64) -> Self {
+        let runtime = Self::new(seed);
+        runtime.inner.executor.shuffle(seed);
+        runtime
     }
 
     /// This runtime as the trait object that most constructors ask for.

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Wake, Waker},
@@ -11,7 +11,7 @@ use std::{
 
 use redsync_core::BoxFuture;
 
-use super::lock;
+use super::{lock, random::SplitMix64};
 
 /// Holds the spawned tasks and polls them one at a time.
 #[derive(Default)]
@@ -24,6 +24,11 @@ pub(super) struct Executor {
 }
 
 impl Executor {
+    /// From now on polls what can go on in an order that follows from `seed`.
+    pub(super) fn shuffle(&self, seed: u64) {
+        lock(&self.ready.0).shuffle = Some(SplitMix64::new(seed));
+    }
+
     pub(super) fn spawn(&self, task: BoxFuture<'static, ()>) {
         let mut tasks = lock(&self.tasks);
         tasks.insert(self.ready_handle().id, task);
@@ -32,7 +37,8 @@ impl Executor {
     /// A handle of its own for something to poll, which is queued for its first poll.
     pub(super) fn ready_handle(&self) -> Arc<Handle> {
         let id = self.handles_so_far.fetch_add(1, Ordering::Relaxed);
-        let handle = Arc::new(Handle { id, queued: AtomicBool::new(false), queue: Arc::clone(&self.ready) });
+        let handle =
+            Arc::new(Handle { id, queued: AtomicBool::new(false), queue: Arc::downgrade(&self.ready) });
         handle.wake_by_ref();
         handle
     }
@@ -91,17 +97,30 @@ impl Drop for Running<'_> {
     }
 }
 
-/// What can be polled next, in the order in which it was woken. Another order would go here.
+/// What can be polled next, in the order in which it was woken or in a random one.
 #[derive(Default)]
-struct ReadyQueue(Mutex<VecDeque<Arc<Handle>>>);
+struct ReadyQueue(Mutex<Ready>);
+
+#[derive(Default)]
+struct Ready {
+    handles: VecDeque<Arc<Handle>>,
+    shuffle: Option<SplitMix64>,
+}
 
 impl ReadyQueue {
     fn put(&self, handle: Arc<Handle>) {
-        lock(&self.0).push_back(handle);
+        lock(&self.0).handles.push_back(handle);
     }
 
     fn take(&self) -> Option<Arc<Handle>> {
-        lock(&self.0).pop_front()
+        let Ready { handles, shuffle } = &mut *lock(&self.0);
+        match shuffle {
+            Some(random) => {
+                let drawn = usize::try_from(random.next()).unwrap_or(usize::MAX);
+                handles.swap_remove_back(drawn.checked_rem(handles.len())?)
+            }
+            None => handles.pop_front(),
+        }
     }
 }
 
@@ -109,7 +128,8 @@ impl ReadyQueue {
 pub(super) struct Handle {
     id: u64,
     queued: AtomicBool,
-    queue: Arc<ReadyQueue>,
+    /// The queue owns what is in it, so that a handle which was woken and never polled ends with the executor.
+    queue: Weak<ReadyQueue>,
 }
 
 impl Handle {
@@ -124,8 +144,27 @@ impl Wake for Handle {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.queued.swap(true, Ordering::AcqRel) {
-            self.queue.put(Arc::clone(self));
+        if let Some(queue) = self.queue.upgrade()
+            && !self.queued.swap(true, Ordering::AcqRel)
+        {
+            queue.put(Arc::clone(self));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_in_memory_of_a_task_that_was_never_polled() {
+        let executor = Executor::default();
+        executor.spawn(Box::pin(async {}));
+        let (queue, handle) = (Arc::downgrade(&executor.ready), executor.ready_handle());
+        executor.drop_tasks();
+        drop(executor);
+        assert_eq!(queue.strong_count(), 0);
+        // A waker that outlives its executor wakes nothing.
+        handle.wake();
     }
 }

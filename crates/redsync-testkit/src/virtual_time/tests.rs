@@ -70,6 +70,25 @@ fn tasks_run_in_the_order_in_which_they_were_woken() {
 }
 
 #[test]
+fn shuffled_tasks_run_in_an_order_that_follows_from_the_seed() {
+    let order = |seed| {
+        let runtime = VirtualRuntime::shuffled(seed);
+        let (events, seen) = mpsc::channel();
+        for task in 0..8 {
+            let events = events.clone();
+            runtime.spawn(Box::pin(async move { events.send(task).unwrap() }));
+        }
+        runtime.run_for(Duration::ZERO);
+        seen.try_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(order(1), order(1));
+    assert_ne!(order(1), order(2));
+    let mut all = order(3);
+    all.sort_unstable();
+    assert_eq!(all, (0..8).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_task_that_was_woken_twice_is_polled_once() {
     let runtime = VirtualRuntime::new(0);
     let (events, seen) = mpsc::channel();

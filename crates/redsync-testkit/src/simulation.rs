@@ -1,0 +1,79 @@
+//! Deterministic simulation: many processes, servers and a network on one virtual clock, where everything goes
+//! wrong that can, and a seed decides what.
+//!
+//! [`simulate`] plays one world from its seed: three processes with two callers each take, hold, extend and give
+//! back locks in all the ways that redsync has, on one to five servers. Servers crash with and without their data,
+//! stand still and turn requests away; messages are slow, overtake each other and are lost; processes stall and are
+//! killed; clocks run fast and slow; callers drop their calls and overstay. It is redsync itself that runs, and not a
+//! model of it. The invariants see every event; the first that does not hold ends the world and is returned with the
+//! whole log.
+//!
+//! ```
+//! use redsync_testkit::simulation::{Settings, simulate};
+//!
+//! let run = simulate(7, &Settings::default());
+//! assert!(run.violation.is_none());
+//! assert!(run.counts.locks > 0);
+//! ```
+//!
+//! # For code of your own
+//!
+//! [`Settings::through`] puts a [`Node`](redsync_core::Node) of your own between locks and network: a layer that
+//! counts, repeats or routes. [`Process`], [`Path`] and [`Server`] make worlds of your own: a process is a
+//! [`Runtime`](redsync_core::Runtime), a path is a [`Node`](redsync_core::Node), and both do what they are told.
+//!
+//! # What is assumed
+//!
+//! What the promises assume: clocks differ by less than the drift factor and are never stepped, a server that has lost
+//! data stays away for longer than the longest TTL, and where rivals fix the same value, messages are quicker than the
+//! node time-out. [`Broken`] takes one assumption away, to see what it is good for.
+
+mod actors;
+mod acts;
+mod clock;
+mod counts;
+mod event;
+mod history;
+mod invariants;
+mod network;
+mod plan;
+mod process;
+mod server;
+mod stage;
+mod troubles;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    clock::Clock,
+    counts::Counts,
+    event::{Event, Fault, Granted, Op, Outcome, Place, Returned, What, Who},
+    history::Violation,
+    network::{Path, Weather},
+    plan::{Broken, Layer, Settings},
+    process::Process,
+    server::{Comeback, Server},
+};
+
+/// A lock that somebody else holds for good, on every server.
+const BYSTANDER: &str = "bystander";
+/// Its value.
+const THEIRS: &str = "theirs";
+
+/// What became of one world.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// How much of what happened.
+    pub counts: Counts,
+    /// The first promise that was not kept.
+    pub violation: Option<Violation>,
+}
+
+/// Plays the world of `seed`. The same seed and settings give the same run.
+pub fn simulate(seed: u64, settings: &Settings) -> Run {
+    let stage = stage::Stage::new(seed, settings);
+    acts::play(&stage);
+    let (counts, violation) = stage.close().into_parts();
+    Run { counts, violation }
+}

@@ -1,0 +1,232 @@
+//! [`Caller`]: a task that takes locks, holds, extends and gives them back, in all the ways that there are.
+
+mod calls;
+
+use std::{sync::Arc, time::Duration};
+
+use redsync_core::{Guard, Mutex};
+
+use self::calls::{failed, released, unlocked};
+use super::{
+    BYSTANDER,
+    event::{Fault, Granted, Op, Outcome, Place, What, Who},
+    plan::TTL,
+    stage::{Desk, Stage},
+};
+
+/// What everybody uses where the plan says so.
+const EVERYBODYS: &str = "everybody's";
+/// What is contended for.
+const NAMES: [&str; 2] = ["lock:a", "lock:b"];
+
+/// One task of one process.
+pub(super) struct Caller {
+    stage: Stage,
+    desk: Desk,
+    task: u32,
+    values: u64,
+}
+
+/// A lock that a caller holds.
+struct Holding {
+    guard: Guard,
+    lock: u32,
+    /// The mutex that it was taken by.
+    mutex: Mutex,
+    /// Whether its value is fixed and nobody else's, so that it can be carried on by its value.
+    by_value: bool,
+}
+
+impl Caller {
+    pub(super) fn new(stage: Stage, desk: Desk, task: u32) -> Self {
+        Self { stage, desk, task, values: 0 }
+    }
+
+    /// Takes so many locks, one after the other.
+    pub(super) async fn live(mut self, rounds: u32) {
+        for _ in 0..rounds {
+            if self.stage.is_violated() {
+                return;
+            }
+            self.round().await;
+            self.stage.wait(self.stage.up_to(ms(120))).await;
+        }
+    }
+
+    async fn round(&mut self) {
+        if self.stage.once_in(20) {
+            return self.meddle().await;
+        }
+        let name = NAMES.get(self.stage.index(NAMES.len())).copied().unwrap_or_default();
+        let revives = self.stage.once_in(3);
+        let mutex = self.options(self.desk.client.mutex(name)).revive_on_extend(revives);
+        let (mutex, fixed) = self.value(mutex);
+        if let Some(guard) = self.take(&mutex).await {
+            let lock = self.stage.next_lock();
+            let by_value = fixed.as_deref().is_some_and(|fixed| fixed != EVERYBODYS);
+            self.granted(lock, &guard, fixed, revives);
+            self.hold(Holding { guard, lock, mutex, by_value }).await;
+        }
+    }
+
+    fn options(&self, mutex: Mutex) -> Mutex {
+        let Self { stage, .. } = self;
+        let mutex =
+            mutex.ttl(TTL).deadline(stage.plan.deadline).tries(1 + small(stage.pick(stage.plan.tries)));
+        let mutex = mutex.extend_tries(1 + small(stage.pick(3))).release_tries(1 + small(stage.pick(3)));
+        let mutex = mutex.retry_delay(stage.up_to(ms(60))).wait_for_all(stage.once_in(4));
+        let mutex = mutex.shuffle_nodes(stage.once_in(3));
+        match stage.pick(3) {
+            0 if !stage.plan.of_one_mind => mutex.node_timeout(ms(30)),
+            1 if !stage.plan.of_one_mind => mutex,
+            _ => mutex.node_timeout(ms(300)),
+        }
+    }
+
+    /// Generated, labelled, drawn, fixed or shared with everybody.
+    fn value(&mut self, mutex: Mutex) -> (Mutex, Option<Arc<str>>) {
+        if self.stage.plan.of_one_mind && !self.stage.once_in(5) {
+            let mutex = match self.stage.pick(3) {
+                0 => mutex.value_fn(|| Ok(EVERYBODYS.to_owned())),
+                _ => mutex.with_value(EVERYBODYS),
+            };
+            return (mutex, Some(Arc::from(EVERYBODYS)));
+        }
+        if self.stage.plan.reuses && !self.stage.once_in(4) {
+            let own: Arc<str> = format!("worker-{}-{}", self.desk.number, self.task).into();
+            return (mutex.with_value(Arc::clone(&own)), Some(own));
+        }
+        self.values += 1;
+        let own: Arc<str> = format!("job-{}-{}-{}", self.desk.number, self.task, self.values).into();
+        match self.stage.pick(4) {
+            0 => (mutex.label(own), None),
+            1 => (mutex.with_value(Arc::clone(&own)), Some(own)),
+            _ => (mutex, None),
+        }
+    }
+
+    async fn take(&self, mutex: &Mutex) -> Option<Guard> {
+        match self.stage.pick(8) {
+            0 => self.call(Op::TryLock, mutex.name(), mutex.try_lock(), failed).await?.ok(),
+            1 => {
+                let cancel = self.stage.wait(self.stage.up_to(ms(200)));
+                self.call(Op::LockUnless, mutex.name(), mutex.lock_unless(cancel), failed).await?.ok()
+            }
+            2 => self.call_and_drop(Op::Lock, mutex.name(), mutex.lock(), failed).await?.ok(),
+            _ => self.call(Op::Lock, mutex.name(), mutex.lock(), failed).await?.ok(),
+        }
+    }
+
+    fn granted(&self, lock: u32, guard: &Guard, fixed: Option<Arc<str>>, revives: bool) {
+        let (name, value) = (Arc::from(guard.name()), Arc::from(guard.value()));
+        let valid_for = self.world_time(guard.valid_for());
+        self.record(What::Granted(Granted { lock, name, value, fixed, revives, valid_for }));
+    }
+
+    async fn hold(&self, holding: Holding) {
+        for _ in 0..self.stage.pick(4) {
+            self.stage.wait(self.stage.up_to(ms(900))).await;
+            if !self.stage.once_in(3) {
+                self.extend(&holding).await;
+            }
+        }
+        if self.stage.once_in(6) {
+            self.record(What::Fault(Fault::Overstay, Place::Process(self.desk.number)));
+            self.stage.wait(self.stage.up_to(ms(2600))).await;
+            self.extend(&holding).await;
+        }
+        self.give_back(holding).await;
+    }
+
+    async fn extend(&self, Holding { guard, lock, .. }: &Holding) {
+        let result = if self.stage.once_in(5) {
+            self.call_and_drop(Op::Extend, guard.name(), guard.extend(), failed).await
+        } else {
+            self.call(Op::Extend, guard.name(), guard.extend(), failed).await
+        };
+        match result {
+            Some(Ok(())) => {
+                let valid_for = self.world_time(guard.valid_for());
+                self.record(What::Extended { lock: *lock, valid_for });
+            }
+            Some(Err(error)) if error.kind() == redsync_core::ErrorKind::Lost => {
+                self.record(What::Lost { lock: *lock });
+            }
+            Some(Err(_)) | None => {}
+        }
+    }
+
+    async fn give_back(&self, holding: Holding) {
+        let Holding { guard, lock, mutex, by_value } = holding;
+        let name: Arc<str> = Arc::from(guard.name());
+        match self.stage.pick(8) {
+            0 => {
+                self.record(What::GivenUp { lock });
+                self.call(Op::Drop, &name, async { drop(guard) }, |()| Outcome::Ok).await;
+            }
+            // The lock stays, and nobody gets it before its time.
+            1 => drop(self.call(Op::Leave, &name, async { guard.leave() }, |()| Outcome::Ok).await),
+            2 => {
+                self.record(What::GivenUp { lock });
+                self.call_and_drop(Op::Release, &name, guard.release(), released).await;
+            }
+            3 | 4 if by_value => {
+                self.extend_by_value(&mutex).await;
+                self.record(What::GivenUp { lock });
+                guard.leave();
+                self.call(Op::Unlock, &name, mutex.unlock(), unlocked).await;
+            }
+            _ => self.release(guard, lock).await,
+        }
+    }
+
+    /// Releases until that succeeds, or three times.
+    async fn release(&self, mut guard: Guard, lock: u32) {
+        self.record(What::GivenUp { lock });
+        let name: Arc<str> = Arc::from(guard.name());
+        for _ in 0..3 {
+            guard = match self.call(Op::Release, &name, guard.release(), released).await {
+                Some(Ok(released)) => return self.record(What::Released { lock, released }),
+                Some(Err(error)) => error.into_guard(),
+                None => return,
+            };
+            let valid_for = self.world_time(guard.valid_for());
+            self.record(What::HandedBack { lock, valid_for });
+        }
+    }
+
+    /// Extends by the value alone, as another process would.
+    async fn extend_by_value(&self, mutex: &Mutex) {
+        if self.stage.once_in(2) {
+            self.call(Op::ExtendByValue, mutex.name(), mutex.extend(), failed).await;
+        }
+    }
+
+    /// Does to somebody else's lock whatever must have no effect on it.
+    async fn meddle(&mut self) {
+        let mutex = self.options(self.desk.client.mutex(BYSTANDER));
+        let fixed = mutex.clone().with_value("mine");
+        match self.stage.pick(4) {
+            0 => drop(self.call(Op::Unlock, BYSTANDER, fixed.unlock(), unlocked).await),
+            1 => drop(self.call(Op::ExtendByValue, BYSTANDER, fixed.extend(), failed).await),
+            2 => drop(self.call(Op::TryLock, BYSTANDER, fixed.try_lock(), failed).await),
+            _ => drop(self.call(Op::TryLock, BYSTANDER, mutex.try_lock(), failed).await),
+        }
+    }
+
+    fn world_time(&self, duration: Duration) -> Duration {
+        self.desk.process.clock().world_time(duration)
+    }
+
+    fn record(&self, what: What) {
+        self.stage.record(Who::Caller { process: self.desk.number, task: self.task }, what);
+    }
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,73 @@
+//! Exclusion (P1): while a guard says that it is valid, no other guard of the same name does.
+
+use std::sync::Arc;
+
+use redsync_core::Moment;
+
+use super::{Invariant, View};
+use crate::simulation::event::{Event, What};
+
+#[derive(Default)]
+pub(super) struct Exclusion {
+    held: Vec<Period>,
+}
+
+/// The time in which a guard says that it is valid. A killed holder's runs on, since its keys do.
+struct Period {
+    lock: u32,
+    name: Arc<str>,
+    until: Moment,
+}
+
+impl Invariant for Exclusion {
+    fn name(&self) -> &'static str {
+        "exclusion"
+    }
+
+    fn observe(&mut self, event: &Event, _: &View<'_>) -> Result<(), String> {
+        match &event.what {
+            What::Granted(granted) => {
+                let (lock, name) = (granted.lock, Arc::clone(&granted.name));
+                self.held.push(Period { lock, name, until: event.at.plus(granted.valid_for) });
+                self.check(lock, event.at)
+            }
+            What::Extended { lock, valid_for } => {
+                for period in self.held.iter_mut().filter(|period| period.lock == *lock) {
+                    period.until = event.at.plus(*valid_for);
+                }
+                self.check(*lock, event.at)
+            }
+            What::Lost { lock } | What::GivenUp { lock } => {
+                self.held.retain(|period| period.lock != *lock);
+                Ok(())
+            }
+            What::Fault(..)
+            | What::Over(..)
+            | What::Called(..)
+            | What::Returned(_)
+            | What::HandedBack { .. }
+            | What::Released { .. }
+            | What::MustBeClean { .. }
+            | What::StillBusy { .. }
+            | What::Undisturbed { .. } => Ok(()),
+        }
+    }
+}
+
+impl Exclusion {
+    /// Only a grant and an extension can make it two.
+    fn check(&self, lock: u32, now: Moment) -> Result<(), String> {
+        let valid = || self.held.iter().filter(|period| period.until > now);
+        let Some(ours) = valid().find(|period| period.lock == lock) else { return Ok(()) };
+        match valid().find(|period| period.lock != lock && period.name == ours.name) {
+            Some(other) => Err(format!(
+                "locks {} and {} are both valid, the one for {:?}, the other for {:?}",
+                ours.lock,
+                other.lock,
+                ours.until.since(now),
+                other.until.since(now)
+            )),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What holds in every simulated world, a file each.
+//!
+//! An invariant sees every event when it happens, together with what stands on the servers at that moment. A further
+//! one is a further file and a line in [`all`]; where it needs to know more, [`What`](super::event::What) gets
+//! a further event.
+
+mod deadlines;
+mod exclusion;
+mod nobody_elses_lock;
+mod nothing_left;
+mod progress;
+mod truth;
+
+use super::{event::Event, server::Server};
+
+/// Something that always holds.
+pub(super) trait Invariant: Send {
+    /// What it is called in reports.
+    fn name(&self) -> &'static str;
+
+    /// Takes in what happens.
+    ///
+    /// # Errors
+    ///
+    /// In what way it does not hold any more.
+    fn observe(&mut self, event: &Event, view: &View<'_>) -> Result<(), String>;
+}
+
+/// What can be seen of a world at one moment.
+pub(super) struct View<'a> {
+    pub(super) servers: &'a [Server],
+    /// How many of them make a quorum.
+    pub(super) quorum: usize,
+}
+
+impl View<'_> {
+    /// At how many servers this value stands under this name.
+    pub(super) fn standing(&self, name: &str, value: &str) -> usize {
+        self.servers.iter().filter(|server| server.node().get(name).as_deref() == Some(value)).count()
+    }
+}
+
+/// All of them.
+pub(super) fn all() -> Vec<Box<dyn Invariant>> {
+    vec![
+        Box::<exclusion::Exclusion>::default(),
+        Box::<nobody_elses_lock::NobodyElsesLock>::default(),
+        Box::<truth::Truth>::default(),
+        Box::new(deadlines::Deadlines),
+        Box::new(nothing_left::NothingLeft),
+        Box::new(progress::Progress),
+    ]
+}

@@ -1,0 +1,121 @@
+//! [`Plan`]: what kind of world a seed makes.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use redsync_core::{Moment, Node};
+
+use super::network::Path;
+
+/// The longest TTL in use while servers may lose their data.
+pub(super) const TTL: Duration = Duration::from_secs(2);
+/// How long a server that has lost data stays away. By its own clock and everybody's else, that is longer than any
+/// TTL in use.
+pub(super) const QUARANTINE: Duration = Duration::from_millis(2 * 2000);
+
+/// Whether a lock that is valid until then may have been asked for before `at`, so that what a server lost there and then
+/// may be that lock.
+pub(super) fn asked_before(valid_until: Moment, at: Moment) -> bool {
+    at.plus(TTL + TTL / 50) > valid_until
+}
+
+/// What to simulate.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// An assumption to break on purpose.
+    pub broken: Option<Broken>,
+    /// What stands between the locks and the network, such as a [`Node`] of your own that delegates to another.
+    pub through: Option<Layer>,
+}
+
+/// Makes what the locks use as a node, out of the way to a server.
+pub type Layer = Arc<dyn Fn(Path) -> Arc<dyn Node> + Send + Sync>;
+
+/// An assumption of the promises that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// Servers that have lost their data come back at once.
+    Data,
+    /// Clocks differ by more than the drift factor allows.
+    Clocks,
+    /// Rivals hold the same value and messages take longer than the node time-out.
+    SlowTwins,
+}
+
+/// What a world is like.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) servers: usize,
+    pub(super) processes: u32,
+    /// Tasks for each process, which share its client.
+    pub(super) tasks: u32,
+    /// How many locks each task tries to take.
+    pub(super) rounds: u32,
+    /// How many troubles there are.
+    pub(super) troubles: u32,
+    /// Whether callers mostly use one and the same fixed value.
+    ///
+    /// The promises about such values assume that a delete arrives before the TTL is over, so that messages are
+    /// quicker than the callers' node time-out here.
+    pub(super) of_one_mind: bool,
+    /// Whether clients may send requests twice, as cluster connections do. With values that rivals use too that is
+    /// beyond what is promised.
+    pub(super) repeats: bool,
+    /// Whether callers fix values that nobody else uses, over and over, and go on by value. A late delete of one call must
+    /// not hit what the next one has set.
+    pub(super) reuses: bool,
+    /// What every call is given.
+    pub(super) deadline: Duration,
+    /// The most tries of a call.
+    pub(super) tries: u64,
+    /// The most by which a clock gains or loses, in parts of a million.
+    pub(super) clock_error: u64,
+    /// The most that a slow message takes.
+    pub(super) slow: Duration,
+    /// The most that a server stands still.
+    pub(super) pause: Duration,
+    /// How long a server that has lost its data stays away.
+    pub(super) quarantine: Duration,
+}
+
+impl Plan {
+    pub(super) fn new(seed: u64, settings: &Settings) -> Self {
+        let ms = Duration::from_millis;
+        let servers = [1, 3, 3, 5, 3].get(usize::try_from(seed % 5).unwrap_or(0)).copied().unwrap_or(3);
+        let is_broken = |broken| settings.broken == Some(broken);
+        let of_one_mind = (seed / 5).is_multiple_of(3) || is_broken(Broken::SlowTwins);
+        let hasty = of_one_mind && !is_broken(Broken::SlowTwins);
+        let reuses = !of_one_mind && (seed / 15) % 4 == 1;
+        Self {
+            servers,
+            processes: 3,
+            tasks: 2,
+            rounds: 40,
+            troubles: 45,
+            of_one_mind,
+            repeats: !of_one_mind && (seed / 15).is_multiple_of(4),
+            reuses,
+            // Some calls outlast the keys that they have set.
+            deadline: if reuses { TTL * 3 } else { ms(1500) },
+            tries: if reuses { 40 } else { 4 },
+            // Two clocks may differ by twice that, which is within the drift factor of one in a hundred.
+            clock_error: if is_broken(Broken::Clocks) { 40_000 } else { 4_500 },
+            slow: if hasty { ms(90) } else { ms(450) },
+            // With a slow message on top it is still less than the TTL, after which the past of a value is forgotten.
+            pause: if hasty {
+                ms(100)
+            } else if reuses {
+                ms(1400)
+            } else {
+                ms(1800)
+            },
+            quarantine: if is_broken(Broken::Data) { ms(0) } else { QUARANTINE },
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let through = self.through.is_some();
+        f.debug_struct("Settings").field("broken", &self.broken).field("through", &through).finish()
+    }
+}

@@ -1,0 +1,57 @@
+//! The simulation is a function of its seed, and its invariants bite.
+
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use redsync_core::{BoxFuture, Node, NodeError, Reply, Request};
+
+use super::*;
+
+#[test]
+fn the_same_seed_gives_the_same_world() {
+    let settings = Settings { broken: Some(Broken::Data), ..Settings::default() };
+    let run = |seed| simulate(seed, &settings);
+    let broken = (0..500).find(|seed| run(*seed).violation.is_some()).expect("lost data breaks something");
+    let (first, second) = (run(broken), run(broken));
+    assert_eq!(first.counts.to_string(), second.counts.to_string());
+    assert_eq!(first.violation.unwrap().log, second.violation.unwrap().log);
+}
+
+#[test]
+fn every_kind_of_fault_happens_and_every_promise_is_kept() {
+    let mut counts = Counts::default();
+    for seed in 0..60 {
+        let run = simulate(seed, &Settings::default());
+        if let Some(violation) = run.violation {
+            panic!("seed {seed}: {}: {}", violation.invariant, violation.how);
+        }
+        counts.merge(&run.counts);
+    }
+    assert_eq!(counts.faults.len(), 18, "{counts}");
+    assert!(counts.all_calls() >= 200 * counts.seeds && counts.all_faults() >= 20 * counts.seeds, "{counts}");
+}
+
+#[test]
+fn a_layer_of_ones_own_sees_every_request() {
+    struct Counting(Path, Arc<AtomicUsize>);
+    impl Node for Counting {
+        fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.call(request)
+        }
+        fn label(&self) -> Cow<'_, str> {
+            self.0.label()
+        }
+    }
+    let seen = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&seen);
+    let through: Layer = Arc::new(move |path| Arc::new(Counting(path, Arc::clone(&count))));
+    let run = simulate(0, &Settings { through: Some(through), ..Settings::default() });
+    assert!(run.violation.is_none());
+    assert!(seen.load(Ordering::Relaxed) > 200);
+}
