@@ -5,10 +5,16 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people and CI to read")]
 
 mod apt;
+mod chaos;
 mod command;
+mod explore;
+mod fuzz;
 mod lint;
 mod matrix;
+mod miri;
+mod nightly;
 mod setup;
+mod sim;
 mod tally;
 mod test;
 mod tidy;
@@ -24,7 +30,21 @@ usage: cargo xtask <chore>
          run drivers on every runtime, server, topology and feature set, or on those that CI runs
   lint   check format, clippy, docs and tidy rules
   tidy   check the rules of this repository that no other tool checks
-  ci     do what CI does: lint, the quick matrix, then test";
+  ci     do what CI does: lint, a part of each of the following that needs no nightly compiler, then test
+
+  sim [--seeds N] [--from S] [--minutes M] [--replay S] [--broken data|clocks|slow-twins] [--stop]
+         play simulated worlds from their seeds; a violation names the seed, and --replay shows its world
+  sim --quick
+         play what CI plays: the worlds of some seeds that stay, and of some that nobody has seen before
+  sim --mutants [NAME]
+         put faults into a copy of the core and see that simulation and explorer find each of them
+  explore [--quick] [--search NAME] [--max-states N] [--list]
+         search every order of events of small cases, on the real machines
+  chaos [--minutes M] [--driver redis-rs|fred] [--seed S] [--logs DIR] [--broken own-nodes|wipe] [--same-value]
+         contend in many processes while real servers fail, and check what they saw
+  fuzz [--seconds N] [TARGET]
+         run the fuzz targets for N seconds each (30), with a nightly compiler
+  miri   run the core's tests in Miri, with a nightly compiler";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -35,7 +55,12 @@ fn main() -> ExitCode {
         ["test", "matrix", "--quick"] => exit(matrix::run(true)),
         ["lint"] => exit(lint::run_all()),
         ["tidy"] => exit(tidy::run()),
-        ["ci"] => exit(lint::run_all().and_then(|()| matrix::run(true)).and_then(|()| test::run())),
+        ["ci"] => exit(ci()),
+        ["sim", args @ ..] => exit(sim::run_with(args)),
+        ["explore", args @ ..] => exit(explore::run(args)),
+        ["chaos", args @ ..] => exit(chaos::run(args)),
+        ["fuzz", args @ ..] => exit(fuzz::run_chore(args)),
+        ["miri"] => exit(miri::run()),
         ["help" | "-h" | "--help"] => {
             println!("{USAGE}");
             ExitCode::SUCCESS
@@ -43,6 +68,16 @@ fn main() -> ExitCode {
         [] => misused("no chore given"),
         _ => misused(&format!("not a chore: {}", args.join(" "))),
     }
+}
+
+/// As `.ci/run` does it, chore by chore.
+fn ci() -> Result<(), String> {
+    lint::run_all()?;
+    sim::quick()?;
+    explore::run(&["--quick"])?;
+    chaos::run(&chaos::SHORT)?;
+    matrix::run(true)?;
+    test::run()
 }
 
 fn exit(result: Result<(), String>) -> ExitCode {

@@ -12,6 +12,8 @@ const NO_SERVER: &str = "no redis-server or valkey-server found: install Redis o
     (Debian: apt-get install redis-server), or name the program in REDSYNC_SERVER";
 const NO_OPENSSL: &str = "the native-tls features need OpenSSL's headers and pkg-config: install them \
     (Debian: apt-get install libssl-dev pkg-config), or name their place in OPENSSL_DIR";
+const NO_CPP: &str = "the fuzzer's own part is written in C++: install a compiler for it (Debian: apt-get install \
+    g++), or name it in CXX";
 
 /// Finds a server program as the tests will, or installs Debian's package.
 pub(crate) fn ensure_server() -> Result<(), String> {
@@ -28,6 +30,14 @@ pub(crate) fn ensure_openssl() -> Result<(), String> {
     }
     let known = || succeeds(Command::new("pkg-config").args(["--exists", "openssl"]));
     ensure(known, &["libssl-dev", "pkg-config"], NO_OPENSSL)
+}
+
+/// Finds a C++ compiler, or installs Debian's package.
+pub(crate) fn ensure_cpp() -> Result<(), String> {
+    if env::var_os("CXX").is_some() {
+        return Ok(());
+    }
+    ensure(|| starts("c++"), &["g++"], NO_CPP)
 }
 
 fn ensure_named(path: &OsStr) -> Result<(), String> {

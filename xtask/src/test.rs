@@ -35,7 +35,11 @@ pub(crate) fn run() -> Result<(), String> {
 
 /// Runs one build with its tests, and counts them.
 pub(crate) fn run_build(args: &[&str]) -> Result<Tally, String> {
-    let mut command = cargo(args);
+    run_command(cargo(args))
+}
+
+/// Runs a command that runs tests, and counts them.
+pub(crate) fn run_command(mut command: Command) -> Result<Tally, String> {
     announce(&command);
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| cannot_start(&command, &error))?;
     let tally = pass_on(&mut child).map_err(|error| format!("lost the output of the tests: {error}"))?;

@@ -1,0 +1,301 @@
+//! [`Client`]: a process that takes a lock and gives it back, as the façade does it with the real machines.
+
+mod choice;
+
+pub(crate) use choice::{Choice, Input};
+
+use std::sync::atomic::Ordering;
+
+use redsync_core::{
+    Moment, Released,
+    machine::{Acquire, Event, Extend, ExtendCause, NodeSet, Release},
+};
+
+use crate::{
+    holding::Holding,
+    message::{Reply, Request},
+    plans,
+    process::{Board, Deeds, Finished, Numbers, Process, Running},
+    search::{NODES, Role, Search},
+};
+
+/// Where a client is in its life. A number is the place of the machine that it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Free,
+    Locking(usize),
+    Holding,
+    Extending(usize),
+    Releasing(usize),
+    /// A release has failed and returned the guard, which is to be dropped.
+    NotReleased,
+}
+
+/// What came of an input.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    pub(crate) sent: Vec<Request>,
+    /// The machines that are idle: nobody listens to replies to them.
+    pub(crate) ended: Vec<u8>,
+    pub(crate) released: Option<Released>,
+    pub(crate) not_locked: bool,
+    pub(crate) breach: Option<&'static str>,
+}
+
+/// A client with its machines.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) role: usize,
+    pub(crate) stage: Stage,
+    pub(crate) calls: u8,
+    pub(crate) extends: u8,
+    pub(crate) cancels: u8,
+    pub(crate) rounds: u8,
+    pub(crate) holding: Option<Holding>,
+    pub(crate) processes: Vec<Option<Process>>,
+    /// The client's own time where there are no ticks for all.
+    pub(crate) now: Moment,
+}
+
+/// What is the same for all clients of a search.
+pub(crate) struct Setting<'a> {
+    pub(crate) search: &'a Search,
+    pub(crate) doubts: Board,
+}
+
+impl Client {
+    pub(crate) fn new(role: usize, of: &Role) -> Self {
+        Self {
+            role,
+            stage: Stage::Free,
+            calls: of.calls,
+            extends: of.extends,
+            cancels: of.cancels,
+            rounds: 0,
+            holding: None,
+            processes: Vec::new(),
+            now: Moment::from_origin(std::time::Duration::from_secs(1)),
+        }
+    }
+
+    /// Lets it happen.
+    pub(crate) fn take(&mut self, input: Input, now: Option<Moment>, setting: &Setting<'_>) -> Effects {
+        if let Some(now) = now {
+            self.now = now;
+        }
+        self.show_doubts(setting);
+        let mut effects = Effects::default();
+        match input {
+            Input::Lock => self.lock(setting, &mut effects),
+            Input::Extend => self.extend(setting, &mut effects),
+            Input::Release => self.release(setting, &mut effects),
+            Input::Drop => {
+                if self.stage == Stage::Holding {
+                    self.cancels -= 1;
+                }
+                self.release(setting, &mut effects);
+                self.cancel(&mut effects);
+                // Nobody sees what a dropped guard's release returns.
+                effects.released = None;
+            }
+            Input::Cancel => {
+                self.cancels -= 1;
+                self.cancel(&mut effects);
+            }
+            Input::Tick(slot) => self.tick(usize::from(slot), now.is_none(), &mut effects),
+            Input::Reply { request, reply, cancelled } => self.reply(request, reply, cancelled, &mut effects),
+        }
+        while matches!(self.processes.last(), Some(None)) {
+            self.processes.pop();
+        }
+        effects
+    }
+
+    fn show_doubts(&self, setting: &Setting<'_>) {
+        let doubts = self.processes.iter().flatten().map(Process::in_doubt);
+        let doubts = doubts.fold(NodeSet::EMPTY, NodeSet::union);
+        let bits = (0..NODES).filter(|node| doubts.contains(*node)).fold(0, |bits, node| bits | (1 << node));
+        setting.doubts.store(bits, Ordering::Relaxed);
+    }
+
+    fn role<'a>(&self, setting: &Setting<'a>) -> &'a Role {
+        #[expect(clippy::indexing_slicing, reason = "clients are made from the roles")]
+        &setting.search.roles[self.role]
+    }
+
+    fn numbers(&self, setting: &Setting<'_>) -> Numbers {
+        Numbers { last: self.rounds, doubts: setting.doubts.clone() }
+    }
+
+    fn lock(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
+        self.calls -= 1;
+        let plan = plans::acquire(setting.search, self.role(setting));
+        let machine = Acquire::new(plan, self.numbers(setting), self.now);
+        let slot = self.start(Running::Acquire(machine));
+        self.stage = Stage::Locking(slot);
+        self.drain(slot, effects);
+    }
+
+    fn extend(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
+        let role = self.role(setting);
+        let Some(holding) = &self.holding else { return };
+        self.extends -= 1;
+        let plan = plans::extend(setting.search, role, holding.to_extend(role.revive));
+        let machine = Extend::new(plan, self.numbers(setting), self.now);
+        let slot = self.start(Running::Extend(machine));
+        if let Some(Some(process)) = self.processes.get_mut(slot) {
+            process.follows = true;
+        }
+        self.note(slot);
+        self.stage = Stage::Extending(slot);
+        self.drain(slot, effects);
+    }
+
+    fn release(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
+        let Some(holding) = &self.holding else { return };
+        let target = holding.give_back();
+        self.tell_followers(effects);
+        let plan = plans::release(setting.search, self.role(setting), target);
+        let machine = Release::new(plan, self.numbers(setting), self.now);
+        let slot = self.start(Running::Release(machine));
+        self.stage = Stage::Releasing(slot);
+        self.drain(slot, effects);
+    }
+
+    /// Tells who keeps in step with the lock that it was given back, as the façade does before their next event.
+    fn tell_followers(&mut self, effects: &mut Effects) {
+        for slot in 0..self.processes.len() {
+            let process = self.processes.get_mut(slot).and_then(Option::as_mut);
+            if let Some(process) = process.filter(|process| process.follows) {
+                process.follows = false;
+                process.handle(Event::Cancel, self.now);
+                self.drain(slot, effects);
+            }
+        }
+    }
+
+    /// The future of the call is dropped; what is left goes on in the background.
+    fn cancel(&mut self, effects: &mut Effects) {
+        let (slot, stage) = match self.stage {
+            Stage::Locking(slot) => (slot, Stage::Free),
+            Stage::Extending(slot) => (slot, Stage::Holding),
+            Stage::Releasing(slot) => (slot, Stage::Free),
+            Stage::Free | Stage::Holding | Stage::NotReleased => return,
+        };
+        self.stage = stage;
+        if stage == Stage::Free {
+            self.holding = None;
+        }
+        self.tell(slot, Event::Cancel, effects);
+    }
+
+    fn tick(&mut self, slot: usize, jumps: bool, effects: &mut Effects) {
+        let wait = self.processes.get(slot).and_then(Option::as_ref).and_then(|process| process.wait);
+        if let Some((at, _)) = wait.filter(|_| jumps) {
+            self.now = self.now.max(at);
+        }
+        self.tell(slot, Event::Tick, effects);
+    }
+
+    fn reply(&mut self, request: Request, reply: Reply, cancelled: bool, effects: &mut Effects) {
+        let slot = usize::from(request.process);
+        let Some(Some(process)) = self.processes.get_mut(slot) else { return };
+        let Some(id) = process.answer(request) else { return };
+        let event = Event::Reply { id, outcome: reply.outcome() };
+        if cancelled {
+            self.cancels -= 1;
+            process.handle(event, self.now);
+            return self.cancel(effects);
+        }
+        self.tell(slot, event, effects);
+    }
+
+    fn start(&mut self, running: Running) -> usize {
+        let slot = self.processes.iter().position(Option::is_none).unwrap_or(self.processes.len());
+        if slot == self.processes.len() {
+            self.processes.push(None);
+        }
+        if let Some(place) = self.processes.get_mut(slot) {
+            *place = Some(Process::new(running));
+        }
+        slot
+    }
+
+    fn tell(&mut self, slot: usize, event: Event, effects: &mut Effects) {
+        let Some(Some(process)) = self.processes.get_mut(slot) else { return };
+        process.handle(event, self.now);
+        self.note(slot);
+        self.drain(slot, effects);
+    }
+
+    /// Takes in what a machine has found out that keeps in step with the lock, as the façade's `Following` does.
+    fn note(&self, slot: usize) {
+        let process = self.processes.get(slot).and_then(Option::as_ref).filter(|process| process.follows);
+        let (Some(process), Some(holding)) = (process, &self.holding) else { return };
+        match &process.running {
+            Running::Acquire(machine) => holding.note(machine, slot),
+            Running::Extend(machine) => holding.note(machine, slot),
+            Running::Release(machine) => holding.note(machine, slot),
+        }
+    }
+
+    fn drain(&mut self, slot: usize, effects: &mut Effects) {
+        let Some(Some(process)) = self.processes.get_mut(slot) else { return };
+        let place = u8::try_from(slot).unwrap_or(u8::MAX);
+        let Deeds { sent, finished, is_idle, is_endless } = process.drain(place, &mut self.rounds);
+        effects.sent.extend(sent);
+        if is_endless {
+            effects.breach = Some("a machine goes on without an event");
+        }
+        if finished.len() > 1 {
+            effects.breach = Some("a call that ends twice");
+        }
+        for result in finished {
+            self.finish(slot, result, effects);
+        }
+        if is_idle && let Some(place) = self.processes.get_mut(slot) {
+            *place = None;
+            effects.ended.push(u8::try_from(slot).unwrap_or(u8::MAX));
+        }
+    }
+
+    /// Takes the result of a call, unless nobody waits for it any more.
+    fn finish(&mut self, slot: usize, result: Finished, effects: &mut Effects) {
+        let is_awaited = self.awaited() == Some(slot);
+        if !is_awaited {
+            return;
+        }
+        self.stage = match result {
+            Finished::Locked(lease) => {
+                self.holding = Some(Holding::new(lease, self.rounds));
+                if let Some(Some(process)) = self.processes.get_mut(slot) {
+                    process.follows = true;
+                }
+                Stage::Holding
+            }
+            Finished::NotLocked => {
+                effects.not_locked = true;
+                Stage::Free
+            }
+            Finished::Extended(until) => self.with_holding(|holding, now| holding.prolong(until, now)),
+            Finished::NotExtended(ExtendCause::Lost) => self.with_holding(|holding, _| holding.lose()),
+            Finished::NotExtended(ExtendCause::Expired | ExtendCause::GaveUp(_)) => Stage::Holding,
+            Finished::Released(released) => {
+                effects.released = Some(released);
+                self.holding = None;
+                Stage::Free
+            }
+            Finished::NotReleased(not_deleted) => {
+                self.with_holding(|holding, _| holding.keep_only(not_deleted));
+                Stage::NotReleased
+            }
+        };
+    }
+
+    fn with_holding(&self, change: impl Fn(&Holding, Moment)) -> Stage {
+        if let Some(holding) = &self.holding {
+            change(holding, self.now);
+        }
+        Stage::Holding
+    }
+}

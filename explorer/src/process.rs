@@ -1,0 +1,212 @@
+//! [`Process`]: one machine of a client, with the names of its requests.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+use redsync_core::{
+    Moment, Released, Value,
+    machine::{
+        Acquire, Action, Event, Extend, ExtendCause, Lease, Machine, NodeSet, Release, RequestId, Source,
+        ValueError, WaitReason,
+    },
+    wire::Command,
+};
+
+use crate::{
+    message::{Number, Request, What},
+    plans::EXACT,
+    search::NODES,
+};
+
+/// The nodes where the client's fixed value is in doubt, for its machines to look at.
+pub(crate) type Board = Arc<AtomicU8>;
+
+/// Counts the values of a client.
+#[derive(Clone)]
+pub(crate) struct Numbers {
+    pub(crate) last: Number,
+    pub(crate) doubts: Board,
+}
+
+impl Source for Numbers {
+    fn value(&mut self) -> Result<Value, ValueError> {
+        self.last = self.last.saturating_add(1);
+        Ok(Value::new(self.last.to_string()))
+    }
+
+    fn random(&mut self) -> u64 {
+        0
+    }
+
+    fn in_doubt(&self, _: &Value) -> NodeSet {
+        let bits = self.doubts.load(Ordering::Relaxed);
+        (0..NODES).filter(|node| bits & (1 << node) != 0).collect()
+    }
+}
+
+impl std::fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Numbers").field(&self.last).finish()
+    }
+}
+
+/// One of the real machines.
+#[derive(Clone, Debug)]
+pub(crate) enum Running {
+    Acquire(Acquire<Numbers>),
+    Extend(Extend<Numbers>),
+    Release(Release<Numbers>),
+}
+
+/// What a machine returned.
+#[derive(Debug)]
+pub(crate) enum Finished {
+    Locked(Lease),
+    NotLocked,
+    Extended(Moment),
+    NotExtended(ExtendCause),
+    Released(Released),
+    NotReleased(NodeSet),
+}
+
+/// A machine that is not idle yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    pub(crate) running: Running,
+    /// Whether it keeps in step with the lock that its client holds.
+    pub(crate) follows: bool,
+    /// What it waits for.
+    pub(crate) wait: Option<(Moment, WaitReason)>,
+    pub(crate) names: Vec<Name>,
+}
+
+/// A request that was sent. Answered ones are kept where their round tells one attempt from another.
+#[derive(Clone, Debug)]
+pub(crate) struct Name {
+    pub(crate) id: RequestId,
+    /// How the machine shows the id.
+    pub(crate) shown: String,
+    pub(crate) request: Request,
+    pub(crate) is_open: bool,
+}
+
+/// What a machine did at one go.
+#[derive(Debug, Default)]
+pub(crate) struct Deeds {
+    pub(crate) sent: Vec<Request>,
+    pub(crate) finished: Vec<Finished>,
+    pub(crate) is_idle: bool,
+    pub(crate) is_endless: bool,
+}
+
+/// More than any machine does at one go.
+const MOST_ACTIONS: usize = 200;
+
+impl Process {
+    pub(crate) fn new(running: Running) -> Self {
+        Self { running, follows: false, wait: None, names: Vec::new() }
+    }
+
+    pub(crate) fn handle(&mut self, event: Event, now: Moment) {
+        match &mut self.running {
+            Running::Acquire(machine) => machine.handle(event, now),
+            Running::Extend(machine) => machine.handle(event, now),
+            Running::Release(machine) => machine.handle(event, now),
+        }
+    }
+
+    /// The nodes where the fixed value is in doubt by what this machine does.
+    pub(crate) fn in_doubt(&self) -> NodeSet {
+        let doubts = match &self.running {
+            Running::Acquire(machine) => machine.in_doubt(),
+            Running::Extend(machine) => machine.in_doubt(),
+            Running::Release(machine) => machine.in_doubt(),
+        };
+        let exact = doubts.iter().filter(|(value, _)| value.as_str() == EXACT);
+        exact.fold(NodeSet::EMPTY, |all, (_, nodes)| all.union(*nodes))
+    }
+
+    /// Takes what the machine wants done. `rounds` counts the client's rounds, and `slot` is the machine's place.
+    pub(crate) fn drain(&mut self, slot: u8, rounds: &mut u8) -> Deeds {
+        let mut deeds = Deeds::default();
+        let before = *rounds;
+        for _ in 0..MOST_ACTIONS {
+            match self.poll() {
+                Action::Send { id, command } => {
+                    if matches!(command, Command::Acquire { .. }) {
+                        *rounds = before.saturating_add(1);
+                    }
+                    deeds.sent.push(self.name(slot, id, &command, *rounds));
+                }
+                Action::Done(finished) => deeds.finished.push(finished),
+                Action::WaitUntil(at, reason) => {
+                    self.wait = Some((at, reason));
+                    return deeds;
+                }
+                Action::Idle => {
+                    deeds.is_idle = true;
+                    return deeds;
+                }
+            }
+        }
+        Deeds { is_endless: true, ..deeds }
+    }
+
+    /// The id of an unanswered request, which counts as answered from now on.
+    pub(crate) fn answer(&mut self, request: Request) -> Option<RequestId> {
+        let name = self.names.iter_mut().find(|name| name.is_open && name.request == request)?;
+        name.is_open = false;
+        let id = name.id;
+        self.names.retain(|name| name.is_open || matches!(name.request.what, What::Set | What::SetOrLook));
+        Some(id)
+    }
+
+    fn poll(&mut self) -> Action<Finished> {
+        match &mut self.running {
+            Running::Acquire(machine) => {
+                finished(machine.poll(), |result| result.map_or(Finished::NotLocked, Finished::Locked))
+            }
+            Running::Extend(machine) => finished(machine.poll(), |result| {
+                result.map_or_else(|failure| Finished::NotExtended(failure.cause), Finished::Extended)
+            }),
+            Running::Release(machine) => finished(machine.poll(), |result| {
+                result.map_or_else(|failure| Finished::NotReleased(failure.not_deleted), Finished::Released)
+            }),
+        }
+    }
+
+    fn name(&mut self, slot: u8, id: RequestId, command: &Command, round: u8) -> Request {
+        let is_release = matches!(self.running, Running::Release(_));
+        let (what, value) = match command {
+            Command::Acquire { value, look: false, .. } => (What::Set, value),
+            Command::Acquire { value, look: true, .. } => (What::SetOrLook, value),
+            Command::Extend { value, revive: false, .. } => (What::Extend, value),
+            Command::Extend { value, revive: true, .. } => (What::Revive, value),
+            Command::Release { value, .. } if is_release => (What::GiveBack, value),
+            Command::Release { value, .. } => (What::Undo, value),
+        };
+        let value = value.as_str().parse().unwrap_or(0);
+        let node = u8::try_from(id.node()).unwrap_or(u8::MAX);
+        let mut request = Request { process: slot, what, round, node, value, copy: 0 };
+        // Who undoes what shows in the value, as far as anybody can tell.
+        if matches!(what, What::Undo) {
+            request.round = value;
+        }
+        while self.names.iter().any(|name| name.is_open && name.request == request) {
+            request.copy += 1;
+        }
+        self.names.push(Name { id, shown: format!("{id:?}"), request, is_open: true });
+        request
+    }
+}
+
+fn finished<T>(action: Action<T>, name: impl Fn(T) -> Finished) -> Action<Finished> {
+    match action {
+        Action::Send { id, command } => Action::Send { id, command },
+        Action::WaitUntil(at, reason) => Action::WaitUntil(at, reason),
+        Action::Done(result) => Action::Done(name(result)),
+        Action::Idle => Action::Idle,
+    }
+}

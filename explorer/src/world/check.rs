@@ -1,0 +1,55 @@
+//! What must hold in every world.
+
+use redsync_core::{Moment, Released};
+
+use super::{Breach, World};
+use crate::{
+    arena::{Arena, Step},
+    search::{Search, Time},
+};
+
+/// Whether a guard that says that it is valid until then is so now. Without ticks, what is valid at all is valid for good.
+pub(super) fn is_valid(until: Moment, now: Option<Moment>) -> bool {
+    until > now.unwrap_or_else(|| Moment::default().plus(Search::NEVER))
+}
+
+/// What a call returned must be true.
+pub(super) fn result(step: &Step, deleted: u8, search: &Search) -> Option<Breach> {
+    if step.not_locked && search.hung_node.is_some() {
+        return Some("a call fails though a quorum answers");
+    }
+    let needed = search.roles.iter().map(|role| role.quorum.needed()).min().unwrap_or(0);
+    let released = step.released?;
+    let was_gone = matches!(released, Released::AlreadyGone | Released::Expired);
+    if released == Released::Held && (deleted.count_ones() as usize) < needed {
+        return Some("a release says that the lock was held, and a quorum did not hold it");
+    }
+    (was_gone && search.time == Time::Endless)
+        .then_some("a release says that the lock was gone, and it was not")
+}
+
+impl World {
+    /// What is wrong at any time.
+    pub(crate) fn check(&self, arena: &Arena<'_>) -> Option<Breach> {
+        let now = self.now(arena.search().time);
+        let guards = self.clients().filter_map(|(_, seat)| arena.view(seat.state).guard);
+        let valid = guards.filter(|(_, until)| is_valid(*until, now)).count();
+        (valid > 1).then_some("two valid guards")
+    }
+
+    /// What is wrong when nothing has to happen any more.
+    pub(crate) fn check_end(&self, arena: &Arena<'_>) -> Option<Breach> {
+        if arena.search().time != Time::Endless {
+            return None;
+        }
+        if !self.clients().all(|(_, seat)| arena.view(seat.state).is_over) {
+            return Some("a call never ends");
+        }
+        let mut left = (0..).zip(&self.nodes).filter_map(|(node, key)| Some((node, key.as_ref()?)));
+        let is_excused = |(node, key): (u8, &super::Key)| {
+            let seat = self.seats.get(usize::from(key.client)).copied().flatten();
+            seat.is_some_and(|seat| seat.excused & (1 << node) != 0)
+        };
+        (!left.all(is_excused)).then_some("a key is left behind")
+    }
+}

@@ -1,0 +1,186 @@
+//! How the world goes on.
+
+use super::{Breach, Happening, Key, Seat, World};
+use crate::{
+    arena::Arena,
+    client::Input,
+    message::{Leg, Message, Reply, Request, What},
+    search::{Search, Time},
+};
+
+impl World {
+    /// Lets it happen, and tells what has gone wrong by that.
+    pub(crate) fn happen(&mut self, happening: Happening, arena: &mut Arena<'_>) -> Option<Breach> {
+        let time = arena.search().time;
+        match happening {
+            Happening::Input { client, input } => self.input(client, input, arena),
+            Happening::Execute(index) => self.execute(index, arena),
+            Happening::Deliver { message, cancelled } => self.deliver(message, cancelled, arena),
+            Happening::GiveUp(index) => {
+                let message = self.fault(index, Reply::Unknown);
+                self.network.push(message?.unheard());
+                None
+            }
+            Happening::Lose(index) => self.fault(index, Reply::Unknown).and(None),
+            Happening::Fail(index) => self.fault(index, Reply::Failed).and(None),
+            Happening::Pass => {
+                self.pass(time);
+                None
+            }
+        }
+    }
+
+    /// Answers a request that is not executed, or not yet.
+    fn fault(&mut self, index: usize, reply: Reply) -> Option<Message> {
+        let message = self.network.get_mut(index)?;
+        let before = *message;
+        *message = before.answered(reply);
+        self.faults -= 1;
+        if reply == Reply::Unknown && before.request.value == 0 {
+            self.excuse(before.client, before.request.node);
+        }
+        Some(before)
+    }
+
+    fn excuse(&mut self, client: u8, node: u8) {
+        if let Some(seat) = self.seat(client) {
+            seat.excused |= 1 << node;
+        }
+    }
+
+    fn seat(&mut self, client: u8) -> Option<&mut Seat> {
+        self.seats.get_mut(usize::from(client))?.as_mut()
+    }
+
+    fn pass(&mut self, time: Time) {
+        self.tick += 1;
+        let tick = self.tick;
+        for node in &mut self.nodes {
+            *node = node.filter(|key| tick < key.ends);
+        }
+        for message in &mut self.network {
+            if message.until < tick && message.leg == Leg::There {
+                *message = message.answered(Reply::Unknown);
+            }
+        }
+        let is_over = |message: &Message| message.until < tick && message.leg == Leg::ThereUnheard;
+        self.network.retain(|message| !is_over(message));
+        debug_assert!(time != Time::Endless, "no ticks without a clock");
+    }
+
+    fn deliver(&mut self, index: usize, cancelled: bool, arena: &mut Arena<'_>) -> Option<Breach> {
+        let message = self.network.remove(index);
+        let Leg::Back(reply) = message.leg else { return None };
+        let input = Input::Reply { request: message.request, reply, cancelled };
+        self.input(usize::from(message.client), input, arena)
+    }
+
+    fn input(&mut self, client: usize, input: Input, arena: &mut Arena<'_>) -> Option<Breach> {
+        let now = self.now(arena.search().time);
+        let seat = self.seats.get_mut(client)?.as_mut()?;
+        let step = arena.step(seat.state, self.tick, input, now);
+        seat.state = step.to;
+        let deleted = seat.deleted;
+        let number = u8::try_from(client).unwrap_or(u8::MAX);
+        self.close(number, &step.ended);
+        for request in &step.sent {
+            let until = self.last_tick(*request, arena.search());
+            self.network.push(Message { client: number, request: *request, leg: Leg::There, until });
+        }
+        // What was sent at the machine's end has nobody who would listen.
+        self.close(number, &step.ended);
+        step.breach.or_else(|| super::check::result(&step, deleted, arena.search()))
+    }
+
+    /// Nobody listens to replies to these machines any more.
+    fn close(&mut self, client: u8, ended: &[u8]) {
+        if ended.is_empty() {
+            return;
+        }
+        let is_theirs = |message: &Message| {
+            message.client == client
+                && message.leg != Leg::ThereUnheard
+                && ended.contains(&message.request.process)
+        };
+        self.network.retain(|message| message.is_request() || !is_theirs(message));
+        for message in self.network.iter_mut().filter(|message| is_theirs(message)) {
+            *message = message.unheard();
+        }
+    }
+
+    fn last_tick(&self, request: Request, search: &Search) -> u8 {
+        let is_delete = matches!(request.what, What::Undo | What::GiveBack);
+        match search.time {
+            Time::Ticks { exact_deletes_arrive_within, .. } if is_delete && request.value == 0 => {
+                self.tick.saturating_add(exact_deletes_arrive_within)
+            }
+            Time::Endless | Time::Ticks { .. } => u8::MAX,
+        }
+    }
+
+    fn execute(&mut self, index: usize, arena: &Arena<'_>) -> Option<Breach> {
+        let message = self.network.remove(index);
+        let (reply, breach) = self.at_node(&message, arena);
+        if message.leg == Leg::There {
+            self.network.push(message.answered(reply));
+        }
+        breach
+    }
+
+    /// What a server does: no more than `SET NX PX`, and the scripts' comparing.
+    fn at_node(&mut self, message: &Message, arena: &Arena<'_>) -> (Reply, Option<Breach>) {
+        let Request { node, value, what, round, .. } = message.request;
+        let ends = match arena.search().time {
+            Time::Endless => u8::MAX,
+            Time::Ticks { ttl, .. } => self.tick.saturating_add(ttl),
+        };
+        let key = Key { client: message.client, round, value, ends };
+        let stands = self.nodes.get(usize::from(node)).copied().flatten();
+        let is_same = stands.is_some_and(|at| at.value == value && (value == 0 || at.client == key.client));
+        let (then, reply) = match (what, stands) {
+            (What::Set | What::SetOrLook, None) => (Some(key), Reply::Granted),
+            (What::SetOrLook, Some(_)) if is_same => (stands, Reply::SameValue),
+            (What::Set | What::SetOrLook, Some(_)) => (stands, Reply::Taken),
+            (What::Extend | What::Revive, Some(at)) if is_same => {
+                (Some(Key { ends: at.ends.max(ends), ..at }), Reply::Granted)
+            }
+            (What::Revive, None) => (Some(key), Reply::Revived),
+            (What::Undo | What::GiveBack, Some(_)) if is_same => (None, Reply::Granted),
+            (What::Extend | What::Revive | What::Undo | What::GiveBack, Some(_)) => {
+                (stands, Reply::OtherValue)
+            }
+            (What::Extend | What::Undo | What::GiveBack, None) => (stands, Reply::Missing),
+        };
+        if reply == Reply::Revived && value == 0 {
+            self.excuse(message.client, node);
+        }
+        if matches!(what, What::Undo | What::GiveBack) && self.comes_unheard(message) {
+            self.excuse(message.client, node);
+        }
+        if let Some(place) = self.nodes.get_mut(usize::from(node)) {
+            *place = then;
+        }
+        let deleted = stands.filter(|_| then.is_none());
+        (reply, deleted.and_then(|key| self.deleted(key, message, arena)))
+    }
+
+    /// Whether what this delete is to remove may still be set by a request that its client has given up.
+    fn comes_unheard(&self, delete: &Message) -> bool {
+        let Request { node, value, .. } = delete.request;
+        self.network.iter().any(|at| {
+            (at.leg, at.client) == (Leg::ThereUnheard, delete.client)
+                && (at.request.node, at.request.value) == (node, value)
+                && matches!(at.request.what, What::Set | What::SetOrLook | What::Revive)
+        })
+    }
+
+    fn deleted(&mut self, key: Key, message: &Message, arena: &Arena<'_>) -> Option<Breach> {
+        let Request { what, round, node, .. } = message.request;
+        if what == What::GiveBack && (key.client, key.round) == (message.client, round) {
+            self.seat(message.client)?.deleted |= 1 << node;
+        }
+        let (guarded, until) = self.view(usize::from(key.client), arena)?.guard?;
+        let is_valid = super::check::is_valid(until, self.now(arena.search().time));
+        (is_valid && guarded == key.round).then_some("a key of a valid guard is deleted")
+    }
+}

@@ -1,0 +1,189 @@
+//! [`World`]: clients, nodes and network at one time, and what can happen next.
+
+mod check;
+mod eager;
+mod form;
+mod happen;
+
+pub(crate) use form::Renamed;
+
+use std::time::Duration;
+
+use redsync_core::Moment;
+
+use crate::{
+    arena::{Arena, State, View},
+    client::{Choice, Client, Input},
+    message::{Leg, Message, Number},
+    search::{NODES, Time},
+};
+
+/// The most clients.
+pub(crate) const CLIENTS: usize = 3;
+
+/// A client in the world, with what the checks have to know about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Seat {
+    pub(crate) state: State,
+    /// The nodes where its release has deleted its own key, one bit each.
+    deleted: u8,
+    /// The nodes where a key may be left for its TTL, since a fate is unknown.
+    excused: u8,
+}
+
+/// What stands at the key on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    /// Who has set it, and in which round.
+    pub(crate) client: u8,
+    pub(crate) round: u8,
+    pub(crate) value: Number,
+    /// The tick in which it ends.
+    pub(crate) ends: u8,
+}
+
+/// Everything at one time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct World {
+    pub(crate) tick: u8,
+    pub(crate) faults: u8,
+    pub(crate) nodes: [Option<Key>; NODES],
+    pub(crate) seats: [Option<Seat>; CLIENTS],
+    pub(crate) network: Vec<Message>,
+}
+
+/// What can happen next. Messages are known by their place in the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    Input {
+        client: usize,
+        input: Input,
+    },
+    /// A node executes a request.
+    Execute(usize),
+    /// A reply arrives, and perhaps the call is cancelled before its result is seen.
+    Deliver {
+        message: usize,
+        cancelled: bool,
+    },
+    /// The client gives up a request that is still on its way.
+    GiveUp(usize),
+    /// A request is lost, and the client is told that nobody knows.
+    Lose(usize),
+    /// A request certainly does not arrive.
+    Fail(usize),
+    /// A tick passes.
+    Pass,
+}
+
+/// What is wrong.
+pub(crate) type Breach = &'static str;
+
+impl World {
+    pub(crate) fn first(arena: &mut Arena<'_>) -> Self {
+        let search = arena.search();
+        let mut seats = [None; CLIENTS];
+        for (number, (seat, role)) in seats.iter_mut().zip(&search.roles).enumerate() {
+            *seat = Some(Seat { state: arena.first(Client::new(number, role)), deleted: 0, excused: 0 });
+        }
+        let faults = search.faults.most;
+        let mut world = Self { tick: 0, faults, nodes: [None; NODES], seats, network: Vec::new() };
+        world.settle(arena);
+        world
+    }
+
+    /// The time for all, where there are ticks.
+    pub(crate) fn now(&self, time: Time) -> Option<Moment> {
+        let now = Moment::from_origin(Duration::from_secs(100));
+        matches!(time, Time::Ticks { .. })
+            .then(|| now.plus(crate::search::Search::TICK * u32::from(self.tick)))
+    }
+
+    /// The clients by their number, as they are now.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = (usize, &Seat)> {
+        self.seats.iter().enumerate().filter_map(|(client, seat)| Some((client, seat.as_ref()?)))
+    }
+
+    /// Lists into `happenings` what can happen next, and says whether any of it has to.
+    pub(crate) fn happenings(&self, arena: &Arena<'_>, happenings: &mut Vec<Happening>) -> bool {
+        happenings.clear();
+        let mut must = self.messages(arena, happenings);
+        let time = arena.search().time;
+        let now = self.now(time);
+        for (client, seat) in self.clients() {
+            let view = arena.view(seat.state);
+            for choice in &view.choices {
+                let is_early = now.is_some_and(|now| now < choice.from);
+                if !is_early && !self.has_to_wait(client, choice, &view, arena) {
+                    happenings.push(Happening::Input { client, input: choice.input });
+                    must |= !choice.is_optional;
+                }
+            }
+        }
+        if let Time::Ticks { last, .. } = time
+            && self.tick < last
+        {
+            happenings.push(Happening::Pass);
+            must = true;
+        }
+        if let Some(eager) = self.eager(happenings, arena) {
+            *happenings = vec![eager];
+        }
+        must
+    }
+
+    /// Whether this has to wait for what is on its way.
+    fn has_to_wait(&self, client: usize, choice: &Choice, view: &View, arena: &Arena<'_>) -> bool {
+        let hung = arena.search().hung_node;
+        let is_under_way = |at: &Message| at.is_heard_by(client) && hung != Some(at.request.node);
+        let is_patient = view.is_patient || hung.is_some();
+        is_patient && choice.is_timeout && self.network.iter().any(is_under_way)
+    }
+
+    fn messages(&self, arena: &Arena<'_>, happenings: &mut Vec<Happening>) -> bool {
+        let search = arena.search();
+        let mut must = false;
+        for (index, message) in self.network.iter().enumerate() {
+            let is_hung = search.hung_node == Some(message.request.node);
+            let is_seen = index.checked_sub(1).and_then(|before| self.network.get(before)) == Some(message);
+            if is_seen || (is_hung && message.is_request()) {
+                continue;
+            }
+            must = true;
+            match message.leg {
+                Leg::Back(_) => self.deliveries(index, message, arena, happenings),
+                Leg::ThereUnheard => happenings.push(Happening::Execute(index)),
+                Leg::There => {
+                    happenings.push(Happening::Execute(index));
+                    if self.faults > 0 && search.faults.unknown {
+                        happenings.extend([Happening::GiveUp(index), Happening::Lose(index)]);
+                    }
+                    if self.faults > 0 && search.faults.failed {
+                        happenings.push(Happening::Fail(index));
+                    }
+                }
+            }
+        }
+        must
+    }
+
+    fn deliveries(
+        &self,
+        index: usize,
+        message: &Message,
+        arena: &Arena<'_>,
+        happenings: &mut Vec<Happening>,
+    ) {
+        happenings.push(Happening::Deliver { message: index, cancelled: false });
+        let process = usize::from(message.request.process);
+        let view = self.view(usize::from(message.client), arena);
+        if view.is_some_and(|view| view.can_be_cancelled == Some(process)) {
+            happenings.push(Happening::Deliver { message: index, cancelled: true });
+        }
+    }
+
+    fn view(&self, client: usize, arena: &Arena<'_>) -> Option<std::rc::Rc<View>> {
+        let seat = self.seats.get(client)?.as_ref()?;
+        Some(arena.view(seat.state))
+    }
+}

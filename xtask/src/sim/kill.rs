@@ -1,0 +1,212 @@
+//! Puts each mutant into a copy of the core, and lets the simulation and the explorer find it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::mutants::{Edit, MUTANTS, Mutant};
+use crate::command::{cannot_start, cargo, root, run};
+
+const PLACE: &str = "target/mutants";
+const REPORT: &str = "target/mutants.md";
+/// What of the repository simulation and explorer are built from.
+const CRATES: [&str; 3] = ["crates/redsync-core", "crates/redsync-testkit", "explorer"];
+const WORKSPACE: [&str; 3] = ["Cargo.toml", "rustfmt.toml", "clippy.toml"];
+/// Where each run starts. A mutant has to be killed in every one, so that none is by chance alone.
+const FROM: [u64; 3] = [0, 1_000_000, 2_000_000];
+/// Mutants that survive so many worlds are taken to be alive.
+const SEEDS: &str = "30000";
+const MINUTES: &str = "5";
+
+/// What became of a mutant.
+struct Fate {
+    /// In simulated worlds, one for each range of seeds; empty where it has no effect there.
+    in_worlds: Vec<Death>,
+    /// In the search that it is for, if there is one.
+    in_search: Option<Death>,
+}
+
+/// What found a mutant, and where.
+struct Death {
+    /// `None` when it survived.
+    invariant: Option<String>,
+    /// After so many worlds, or so many states.
+    after: u64,
+}
+
+impl Fate {
+    fn is_dead(&self) -> bool {
+        let deaths: Vec<_> = self.in_worlds.iter().chain(&self.in_search).collect();
+        !deaths.is_empty() && deaths.iter().all(|death| death.invariant.is_some())
+    }
+}
+
+/// Kills all mutants whose name has `filter` in it, prints what found them, and fails when one survives.
+pub(super) fn all(filter: &str) -> Result<(), String> {
+    prepare()?;
+    build("the core as it is")?;
+    let mut report =
+        format!("| mutant | seen in | found by | worlds | search | states |\n|{}\n", " --- |".repeat(6));
+    let mut alive = Vec::new();
+    let chosen: Vec<_> = MUTANTS.iter().filter(|mutant| mutant.name.contains(filter)).collect();
+    for mutant in &chosen {
+        let fate = kill(mutant)?;
+        if !fate.is_dead() {
+            alive.push(mutant.name);
+        }
+        let line = line(mutant, &fate);
+        println!("{line}");
+        let _ = writeln!(report, "{line}");
+    }
+    let dead = chosen.len() - alive.len();
+    let _ = writeln!(report, "\n{dead} of {} mutants were found in every run", chosen.len());
+    println!("\n{report}");
+    fs::write(root().join(REPORT), &report).map_err(|error| format!("cannot write {REPORT}: {error}"))?;
+    if alive.is_empty() { Ok(()) } else { Err(format!("not found: {}", alive.join(", "))) }
+}
+
+fn kill(mutant: &Mutant) -> Result<Fate, String> {
+    let changed = apply(mutant)?;
+    // One that does not build proves nothing, and is named among the survivors.
+    let fate = match build(mutant.name) {
+        Ok(()) => find(mutant),
+        Err(_) => Ok(Fate { in_worlds: Vec::new(), in_search: None }),
+    };
+    for (path, text) in changed {
+        write(&path, &text)?;
+    }
+    fate
+}
+
+fn find(mutant: &Mutant) -> Result<Fate, String> {
+    let ranges = if mutant.is_in_worlds { &FROM[..] } else { &[] };
+    let in_worlds = ranges.iter().map(|from| simulate(*from)).collect::<Result<_, _>>()?;
+    let in_search = (!mutant.search.is_empty()).then(|| search(mutant.search)).transpose()?;
+    Ok(Fate { in_worlds, in_search })
+}
+
+/// Edits the copy, and returns what was there before.
+fn apply(mutant: &Mutant) -> Result<Vec<(PathBuf, String)>, String> {
+    let mut before: Vec<(PathBuf, String)> = Vec::new();
+    for Edit { file, find, replace } in mutant.edits {
+        let path = root().join(PLACE).join(file);
+        let text = read(&path)?;
+        if !text.contains(find) {
+            return Err(format!("{}: {file} has no {find:?}", mutant.name));
+        }
+        write(&path, &text.replacen(find, replace, 1))?;
+        if before.iter().all(|(other, _)| *other != path) {
+            before.push((path, text));
+        }
+    }
+    Ok(before)
+}
+
+fn build(what: &str) -> Result<(), String> {
+    eprintln!("# {what}");
+    let simulation = ["--package", "redsync-testkit", "--example", "sim"];
+    let explorer = ["--package", "redsync-explorer", "--bins"];
+    run(&mut cargo_in_place(&[&["build", "--quiet", "--release"], &simulation[..], &explorer].concat()))
+}
+
+fn simulate(from: u64) -> Result<Death, String> {
+    let from = from.to_string();
+    let (text, is_alive) =
+        output("examples/sim", &["--stop", "--seeds", SEEDS, "--minutes", MINUTES, "--from", &from])?;
+    let seeds = text.lines().find_map(|line| line.split_once(" seeds, ")?.0.parse().ok()).unwrap_or(0);
+    let invariant = text.lines().find_map(|line| line.split_once(" violates ")?.1.split(':').next());
+    Ok(death(is_alive, invariant, seeds))
+}
+
+fn search(name: &str) -> Result<Death, String> {
+    let (text, is_alive) = output("redsync-explorer", &["--search", name])?;
+    let violation = text.lines().find_map(|line| line.strip_prefix("violation: "));
+    let invariant = violation.and_then(|line| line.split_once(" in ")).map(|(invariant, _)| invariant);
+    let states = violation.and_then(|line| line.split_once(" after ")?.1.split(' ').next()?.parse().ok());
+    Ok(death(is_alive, invariant, states.unwrap_or(0)))
+}
+
+fn death(is_alive: bool, invariant: Option<&str>, after: u64) -> Death {
+    let invariant = (!is_alive).then(|| invariant.unwrap_or("a panic").to_owned());
+    Death { invariant, after }
+}
+
+/// Runs a program of the copy; returns what it wrote, and whether it has found nothing.
+fn output(program: &str, args: &[&str]) -> Result<(String, bool), String> {
+    let program = root().join(PLACE).join("target/release").join(program);
+    let mut command = Command::new(program);
+    let output = command.args(args).output().map_err(|error| cannot_start(&command, &error))?;
+    Ok((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success()))
+}
+
+fn line(mutant: &Mutant, Fate { in_worlds, in_search }: &Fate) -> String {
+    let mut by: Vec<_> = in_worlds
+        .iter()
+        .chain(in_search)
+        .map(|death| death.invariant.as_deref().unwrap_or("NOBODY"))
+        .collect();
+    by.sort_unstable();
+    by.dedup();
+    if by.is_empty() {
+        by.push("NOBODY: it does not build");
+    }
+    let worlds: Vec<_> = in_worlds.iter().map(|death| death.after.to_string()).collect();
+    let states = in_search.as_ref().map_or_else(String::new, |death| death.after.to_string());
+    let Mutant { name, seen_in, search, .. } = mutant;
+    format!("| {name} | {seen_in} | {} | {} | {search} | {states} |", by.join(", "), worlds.join(", "))
+}
+
+/// Copies what is needed, anew each time but for what was built.
+fn prepare() -> Result<(), String> {
+    for krate in CRATES {
+        let to = root().join(PLACE).join(krate);
+        if to.exists() {
+            fs::remove_dir_all(&to).map_err(|error| format!("cannot remove {}: {error}", to.display()))?;
+        }
+        copy(&root().join(krate), &to)?;
+    }
+    for file in WORKSPACE {
+        let text = read(&root().join(file))?;
+        let members = |line: &str| match line.starts_with("members = ") {
+            true => format!("members = {CRATES:?}\n"),
+            false => format!("{line}\n"),
+        };
+        write(&root().join(PLACE).join(file), &text.lines().map(members).collect::<String>())?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    fs::create_dir_all(to).map_err(|error| format!("cannot make {}: {error}", to.display()))?;
+    for entry in fs::read_dir(from).map_err(|error| format!("cannot read {}: {error}", from.display()))? {
+        let entry = entry.map_err(|error| format!("cannot read {}: {error}", from.display()))?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)
+                .map_err(|error| format!("cannot copy to {}: {error}", target.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn cargo_in_place(args: &[&str]) -> Command {
+    let mut command = cargo(args);
+    let place = root().join(PLACE);
+    // A mutant's warnings are nobody's concern.
+    command
+        .env("CARGO_TARGET_DIR", place.join("target"))
+        .env("RUSTFLAGS", "--cap-lints allow")
+        .current_dir(place);
+    command
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}

@@ -1,0 +1,180 @@
+//! [`MUTANTS`]: faults that are put into the core on purpose, to see that the simulation finds them.
+
+/// A fault, as edits of the source.
+pub(super) struct Mutant {
+    pub(super) name: &'static str,
+    /// Whose library has or had it, where it is known from one.
+    pub(super) seen_in: &'static str,
+    /// The search of the explorer that finds it, where it is a fault of the protocol.
+    pub(super) search: &'static str,
+    /// Whether simulated worlds find it as well. What can only happen between two polls of one future never does there.
+    pub(super) is_in_worlds: bool,
+    pub(super) edits: &'static [Edit],
+}
+
+/// Replaces a text that stands in a file once.
+pub(super) struct Edit {
+    pub(super) file: &'static str,
+    pub(super) find: &'static str,
+    pub(super) replace: &'static str,
+}
+
+const ACQUIRE: &str = "crates/redsync-core/src/machine/acquire.rs";
+const ATTEMPT: &str = "crates/redsync-core/src/machine/attempt.rs";
+const EXTEND: &str = "crates/redsync-core/src/machine/extend.rs";
+const RELEASE: &str = "crates/redsync-core/src/machine/release.rs";
+const SWEEP: &str = "crates/redsync-core/src/machine/sweep.rs";
+const QUORUM: &str = "crates/redsync-core/src/machine/quorum.rs";
+const LEASE: &str = "crates/redsync-core/src/machine/lease.rs";
+const VALUES: &str = "crates/redsync-core/src/machine/values.rs";
+const COMMAND: &str = "crates/redsync-core/src/wire/command.rs";
+const DRIVE: &str = "crates/redsync-core/src/drive.rs";
+const DOUBT: &str = "crates/redsync-core/src/doubt.rs";
+const GUARD: &str = "crates/redsync-core/src/guard.rs";
+const HELD: &str = "crates/redsync-core/src/held.rs";
+const PLAN: &str = "crates/redsync-core/src/plan.rs";
+
+macro_rules! mutants {
+    ($($name:literal $(($seen_in:literal))? $([$search:literal])? $(only $only:literal)?: $($file:ident: $find:literal => $replace:literal),+;)+) => {
+        &[$(Mutant {
+            name: $name,
+            seen_in: concat!($($seen_in)?),
+            search: concat!($($search)? $($only)?),
+            is_in_worlds: concat!($($only)?).is_empty(),
+            edits: &[$(Edit { file: $file, find: $find, replace: $replace }),+],
+        }),+]
+    };
+}
+
+/// All of them.
+pub(super) const MUTANTS: &[Mutant] = mutants! {
+    "quorum minus one" ["solo-exact-extend"]:
+        QUORUM: "if tally.granted >= self.needed {" => "if tally.granted + 1 >= self.needed {";
+    "all nodes needed" ("redlock 2.0") ["alone"]:
+        QUORUM: "if tally.granted >= self.needed {" => "if tally.granted >= self.nodes {";
+    "no drift allowance":
+        LEASE: "ttl.saturating_sub(ttl.mul_f64(self.0)).saturating_sub(Self::FIXED)" => "ttl";
+    "no elapsed time subtracted":
+        ACQUIRE: "            valid_until: current.valid_until,\n"
+            => "            valid_until: now.plus(self.plan.drift.validity(self.plan.ttl)),\n";
+    "validity of an extension from the receive time":
+        EXTEND: "let valid_until = round.sent_at.plus(" => "let valid_until = now.plus(";
+    "granted after its validity" ("redlock 2.0, node-redlock"):
+        ACQUIRE: "Verdict::Won if now < current.valid_until => self.win(now)," => "Verdict::Won if true => self.win(now),";
+    "a refusal taken for a grant" ("redisson-rs"):
+        COMMAND: "(Self::Acquire { look: false, .. }, Reply::Nil) => Outcome::Refused(Refusal::Taken),"
+            => "(Self::Acquire { look: false, .. }, Reply::Nil) => Outcome::Granted,";
+    "the chosen value is ignored" ("go-redsync"):
+        PLAN: "exact: settings.exact.clone()," => "exact: None,";
+    "milliseconds sent as seconds" ("redis-lock"):
+        COMMAND: "Arg::Owned(ttl.as_millis().to_string()),\n            ]),"
+            => "Arg::Owned((ttl.as_millis() * 1000).to_string()),\n            ]),";
+    "no clean-up after a failed acquire" ("distributed-lock-redis") ["solo-exact"]:
+        ATTEMPT: "        for node in self.round.granted().union(doubtful).iter() {\n            self.undo.want(node);\n        }\n"
+            => "        let _ = doubtful;\n";
+    "clean-up attached to the caller" ("go-redsync, rslock"):
+        DRIVE: "            engine.detach();\n" => "            drop(engine);\n";
+    "only definite grants undone" ("async-redis-lock") ["pair-lost"]:
+        ATTEMPT: "let doubtful = if self.exact { NodeSet::EMPTY } else { self.round.doubtful() };"
+            => "let doubtful = NodeSet::EMPTY;",
+        ATTEMPT: "Outcome::Unknown(_) if !self.exact => self.undo.want(node)," => "";
+    "a late grant is left" ("go-redsync") ["mixed"]:
+        ATTEMPT: "Outcome::Granted | Outcome::Revived => self.undo.want(node)," => "Outcome::Granted | Outcome::Revived => {}";
+    "the order of unanswered requests relied on" ("go-redsync") ["mixed"]:
+        SWEEP: "Stage::Sent { again, .. } => *again = true," => "Stage::Sent { .. } => {}";
+    "a delete not sent again":
+        SWEEP: "            (Stage::Rest, Answer::Failed(_)) => true,\n            (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,\n"
+            => "";
+    "one value for all rounds" ("go-redsync, rslock") ["retry"]:
+        VALUES: "return Ok((value.clone(), true));" => "return Ok((value.clone(), self.ahead.is_none()));",
+        VALUES: "        if !self.is_fresh {\n"
+            => "        if self.is_fresh {\n            self.fixed = Some(value.clone());\n            self.ahead = Some(value.clone());\n        } else {\n";
+    "refused nodes deleted under a fixed value" ("go-redsync") ["exact"]:
+        ATTEMPT: "for node in self.round.granted().union(doubtful).iter() {"
+            => "for node in self.round.granted().union(doubtful).union(self.round.refused()).iter() {";
+    "unanswered nodes undone under a fixed value" ["solo-exact"]:
+        ATTEMPT: "let doubtful = if self.exact { NodeSet::EMPTY } else { self.round.doubtful() };"
+            => "let doubtful = self.round.doubtful();";
+    "a fixed value that stands there taken for ours" ["solo-exact"]:
+        ATTEMPT: "Outcome::Refused(Refusal::SameValue) if !self.exact => Outcome::Granted,"
+            => "Outcome::Refused(Refusal::SameValue) => Outcome::Granted,";
+    "the delete of a fixed value sent again after a lost reply" ["solo-exact"]:
+        SWEEP: "Self { after_lost_reply: false, until: Some(end) }" => "Self { after_lost_reply: true, until: Some(end) }";
+    "a fixed value released after its validity":
+        PLAN: "(true, Some(end)) => Resend::once_until(end.minus(node_timeout))," => "(true, Some(_)) => Resend::ONCE,";
+    "a fixed value released at every node":
+        GUARD: "let nodes = if exact { state.nodes } else { self.world.all_nodes() };"
+            => "let nodes = self.world.all_nodes();";
+    "doubts about a fixed value forgotten":
+        DOUBT: "same.fold(NodeSet::EMPTY, |nodes, doubt| nodes.union(doubt.nodes))"
+            => "same.fold(NodeSet::EMPTY, |nodes, _| nodes)";
+    "a function that repeats itself taken for a generator":
+        VALUES: "self.repeats |= self.ahead.as_ref() == Some(&value) || is_used(&value);"
+            => "let _ = is_used(&value);";
+    "a failed extension deletes the lock" ("rslock"):
+        EXTEND: "        let answers = self.rounds.last().map(Round::answers).unwrap_or_default();\n"
+            => "        let answers = self.rounds.last().map(Round::answers).unwrap_or_default();\n        self.plan.asked.iter().for_each(|node| self.undo.want(node));\n";
+    "an extension's quorum over the granting nodes only" ("distributed-lock-redis"):
+        GUARD: "let nodes = if exact { state.nodes } else { self.world.all_nodes() };"
+            => "let nodes = state.nodes;",
+        EXTEND: "match self.plan.quorum.verdict(round.tally()) {"
+            => "match Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally()) {";
+    "an extension counts after the validity":
+        EXTEND: "self.plan.valid_until.is_some_and(|end| end <= now)" => "self.plan.valid_until.is_none() && now == Moment::default()",
+        GUARD: "if state.valid_until > self.world.runtime.now() {" => "if state.valid_until > Moment::default() {";
+    "an extension takes one refusal for the loss of the lock":
+        EXTEND: "if self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed() {"
+            => "if refused > 0 {";
+    "what an extension set after the release is left":
+        EXTEND: "if self.given_back && self.plan.revive && !self.plan.exact && may_have_revived {"
+            => "if self.given_back && self.plan.exact && may_have_revived {";
+    "an extension's clean-up makes the lock look gone":
+        HELD: "self.undoing.iter().fold(NodeSet::EMPTY, |nodes, (_, more)| nodes.union(*more))"
+            => "self.undoing.iter().fold(NodeSet::EMPTY, |nodes, _| nodes)";
+    "a release judged over all nodes" ("a design"):
+        RELEASE: "if self.sweep.found(Found::Held).len() >= self.plan.quorum.needed() {"
+            => "if self.sweep.found(Found::Held).len() >= self.plan.quorum.nodes() {";
+    "a missing key after a lost reply called gone":
+        SWEEP: "(Answer::Refused(_), true) => Found::GoneNow," => "(Answer::Refused(_), true) => Found::NotHeld,";
+    "a guard that is being released still called valid":
+        GUARD: "if state.is_given_back { Moment::default() } else { state.valid_until }" => "state.valid_until";
+    "a late node not told of the release":
+        ACQUIRE: "                self.attempts.iter_mut().for_each(Attempt::abandon_late_grants);\n" => "";
+    "no end to waiting for replies":
+        ACQUIRE: "Phase::Asking { until } if until <= now || call_is_over => self.decide(now, true),"
+            => "Phase::Asking { until } if until <= now => self.decide(now, false),";
+    "a lease that nobody has seen is forgotten" only "solo-exact":
+        ACQUIRE: "let is_current = matches!(self.phase, Phase::Asking { .. }) || matches!(self.result, Some(Ok(_)));"
+            => "let is_current = matches!(self.phase, Phase::Asking { .. });";
+    "a dropped extension taken for a lock given back" only "solo":
+        EXTEND: "            Phase::Settling { .. } if self.result.is_some() => {}\n" => "";
+    "a failed release that nobody has seen is left" only "solo-exact-extend":
+        RELEASE: "Event::Cancel if matches!(self.result, Some(Err(_))) => self.sweep.take_back()," => "";
+    "a fixed value's delete that fails late is left" only "exact":
+        RELEASE: "self.sweep.leave(not_deleted);" => "self.sweep.leave(NodeSet::first(64));";
+    "every node waited for" ("go-redsync, rslock"):
+        ACQUIRE: "if self.plan.wait_for_all && tally.open > 0 && !time_is_over {" => "if tally.open > 0 && !time_is_over {";
+    "what an extension that was sent twice set after the release is left":
+        EXTEND: "revived || doubtful || granted && self.plan.may_repeat.contains(id.node())" => "revived || doubtful";
+    "the deadline is not kept":
+        ACQUIRE: "if self.phase.is_waited_for() && call_is_over {" => "if self.phase.is_waited_for() && call_is_over && self.tries == 0 {";
+};
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::command::root;
+
+    #[test]
+    fn every_edit_fits_in_one_place_and_changes_it() {
+        for Mutant { name, edits, .. } in MUTANTS {
+            for Edit { file, find, replace } in *edits {
+                let text = fs::read_to_string(root().join(file)).unwrap();
+                assert_eq!(text.matches(find).count(), 1, "{name}: in {file}: {find}");
+                assert_ne!(find, replace, "{name}");
+            }
+        }
+    }
+}
