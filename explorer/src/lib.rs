@@ -25,8 +25,10 @@ pub mod searches;
 mod trace;
 mod world;
 
-/// The façade's own record of a held lock; it names what it needs by these paths.
+/// The façade's own record of a held lock, and what is to be released of it; they name what they need by these paths.
 #[expect(dead_code, reason = "the façade uses more of it")]
 #[path = "../../crates/redsync-core/src/held.rs"]
 mod held;
+#[path = "../../crates/redsync-core/src/target.rs"]
+mod target;
 pub(crate) use redsync_core::{Moment, Value, machine};

@@ -1,13 +1,13 @@
 //! The machines' plans, as the façade makes them from a lock's settings.
 
 use redsync_core::{
-    Delay, Moment, Ttl, Value,
-    machine::{AcquirePlan, Drift, ExtendPlan, NodeSet, ReleasePlan, Resend},
+    Delay, Ttl, Value,
+    machine::{AcquirePlan, Drift, ExtendPlan, NodeSet, ReleasePlan},
 };
 
 use crate::{
-    holding::Target,
     search::{NODES, Role, Search},
+    target::Target,
 };
 
 /// The value that clients with a fixed value share.
@@ -51,14 +51,14 @@ pub(crate) fn extend(search: &Search, role: &Role, target: Target) -> ExtendPlan
         tries: role.extend_tries,
         delay: DELAY,
         deadline: None,
-        valid_until: Some(target.valid_until),
+        valid_until: target.valid_until,
     }
 }
 
 pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePlan {
     ReleasePlan {
         quorum: role.quorum,
-        resend: resend(target.exact, target.valid_until.minus(search.node_timeout())),
+        resend: target.resend(search.node_timeout()),
         value: target.value,
         exact: target.exact,
         asked: target.nodes,
@@ -69,10 +69,6 @@ pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePl
         delay: DELAY,
         deadline: None,
     }
-}
-
-fn resend(exact: bool, end: Moment) -> Resend {
-    if exact { Resend::once_until(end) } else { Resend::FRESH }
 }
 
 pub(crate) fn all_nodes() -> NodeSet {

@@ -7,12 +7,11 @@ use std::{
 };
 
 use crate::{
-    Error, Moment, ReleaseError, Released,
+    Error, ReleaseError, Released,
     drive::Drive,
     held::Held,
-    machine::{Extend, ExtendCause, NodeSet, Release},
+    machine::{Extend, ExtendCause, Release},
     options::Settings,
-    plan::Target,
     redsync::World,
 };
 
@@ -52,7 +51,7 @@ impl Guard {
 
     /// How much longer nobody else can hold the lock; zero when it is lost.
     pub fn valid_for(&self) -> Duration {
-        self.valid_until_moment().since(self.world.runtime.now())
+        self.held.valid_until().since(self.world.runtime.now())
     }
 
     /// Until when nobody else can hold the lock, by the wall clock: for logs and people. Decide by
@@ -84,12 +83,12 @@ impl Guard {
         }
         match result {
             Ok(valid_until) => {
-                self.prolong(valid_until);
+                self.held.prolong(valid_until, self.world.runtime.now());
                 Ok(())
             }
             Err(failure) => {
                 if matches!(failure.cause, ExtendCause::Lost) {
-                    self.held.state().valid_until = Moment::default();
+                    self.held.lose();
                 }
                 Err(Error::extend(&self.world, &self.held.name, failure))
             }
@@ -119,7 +118,7 @@ impl Guard {
                 Ok(released)
             }
             Err(failure) => {
-                self.held.state().nodes = failure.not_deleted;
+                self.held.keep_only(failure.not_deleted);
                 let error = Error::release(&self.world, &self.held.name, failure);
                 self.releases_on_drop = true;
                 Err(ReleaseError::new(error, self))
@@ -132,53 +131,16 @@ impl Guard {
         self.releases_on_drop = false;
     }
 
-    /// A lock that is being given back is nobody's to rely on, whatever becomes of the release.
-    fn valid_until_moment(&self) -> Moment {
-        let state = self.held.state();
-        if state.is_given_back { Moment::default() } else { state.valid_until }
-    }
-
-    /// A validity only grows, and one that has ended does not come back.
-    fn prolong(&self, valid_until: Moment) {
-        let mut state = self.held.state();
-        if state.valid_until > self.world.runtime.now() {
-            state.valid_until = state.valid_until.max(valid_until);
-        }
-    }
-
     fn extension(&self) -> Drive<Extend> {
-        let target = Target { valid_until: Some(self.valid_until_moment()), ..self.target() };
-        if self.settings.revive {
-            let mut state = self.held.state();
-            state.revivable = state.revivable.union(target.nodes);
-            state.absent = state.absent.without(state.revivable);
-        }
+        let target = self.held.to_extend(self.world.all_nodes(), self.settings.revive);
         let drive = self.world.extend(&self.held.name, &self.settings, target);
         drive.following(Arc::clone(&self.held))
     }
 
     fn give_back(&mut self) -> Drive<Release> {
         self.releases_on_drop = false;
-        let again = self.held.give_back();
-        let mut target = self.target();
-        let state = self.held.state();
-        target.nodes = target.nodes.without(state.absent);
-        target.may_be_deleted = state.may_be_undone();
-        drop(state);
-        if again && !target.exact {
-            // The release that failed goes on in the background, and has deleted what it could.
-            target.may_be_deleted = target.nodes;
-        }
+        let target = self.held.give_back(self.world.all_nodes());
         self.world.release(&self.held.name, &self.settings, target)
-    }
-
-    /// A value of our own can be asked for everywhere; one that rivals may use too only where it is ours.
-    fn target(&self) -> Target {
-        let state = self.held.state();
-        let exact = self.held.exact;
-        let nodes = if exact { state.nodes } else { self.world.all_nodes() };
-        let (value, valid_until) = (self.held.value.clone(), Some(state.valid_until));
-        Target { value, exact, nodes, may_be_deleted: NodeSet::EMPTY, valid_until }
     }
 }
 

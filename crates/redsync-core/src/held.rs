@@ -10,6 +10,7 @@ use event_listener::{Event, EventListener};
 use crate::{
     Moment, Value,
     machine::{Lease, Machine, NodeSet},
+    target::Target,
 };
 
 /// A lock that this process holds or held.
@@ -25,17 +26,17 @@ pub(crate) struct Held {
 
 #[derive(Clone, Debug)]
 pub(crate) struct State {
-    pub(crate) valid_until: Moment,
+    valid_until: Moment,
     /// The nodes that certainly hold the value until `held_until`.
-    pub(crate) nodes: NodeSet,
+    nodes: NodeSet,
     /// The validity that the lock was granted, or last extended to. A node that missed an extension is not among
     /// `nodes` any more: its key ends earlier, and a rival may then have set the same value there.
     held_until: Moment,
     /// The nodes that certainly do not. They need not be asked to delete it, which is worth most where a node
     /// hangs: what was never sent there needs no clean-up.
-    pub(crate) absent: NodeSet,
+    absent: NodeSet,
     /// The nodes that were asked to set the key anew, and may have done so without a word.
-    pub(crate) revivable: NodeSet,
+    revivable: NodeSet,
     /// By the number of an extension: the nodes where it may yet delete the value once the lock was given back.
     undoing: Vec<(u64, NodeSet)>,
     followers: u64,
@@ -58,6 +59,11 @@ impl State {
         self.absent = self.absent.union(machine.absent()).without(machine.held().union(self.revivable));
     }
 
+    /// One that is being given back is nobody's to rely on, whatever becomes of the release.
+    fn valid_until(&self) -> Moment {
+        if self.is_given_back { Moment::default() } else { self.valid_until }
+    }
+
     /// A number for a machine that keeps in step with the lock.
     pub(crate) fn next_number(&mut self) -> u64 {
         self.followers += 1;
@@ -65,7 +71,7 @@ impl State {
     }
 
     /// The nodes where something that is still on its way may delete the value before a release does.
-    pub(crate) fn may_be_undone(&self) -> NodeSet {
+    fn may_be_undone(&self) -> NodeSet {
         self.undoing.iter().fold(NodeSet::EMPTY, |nodes, (_, more)| nodes.union(*more))
     }
 }
@@ -93,12 +99,59 @@ impl Held {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Marks the lock as given back, and tells whether it was so before; the nodes that are known to hold it stay
-    /// as they are from then on.
-    pub(crate) fn give_back(&self) -> bool {
-        let again = std::mem::replace(&mut self.state().is_given_back, true);
+    /// Until when nobody else can hold the lock.
+    pub(crate) fn valid_until(&self) -> Moment {
+        self.state().valid_until()
+    }
+
+    /// Takes in a successful extension. A validity only grows, and one that has ended does not come back.
+    pub(crate) fn prolong(&self, valid_until: Moment, now: Moment) {
+        let mut state = self.state();
+        if state.valid_until > now {
+            state.valid_until = state.valid_until.max(valid_until);
+        }
+    }
+
+    /// The lock is known to be lost.
+    pub(crate) fn lose(&self) {
+        self.state().valid_until = Moment::default();
+    }
+
+    /// What to extend, of so many nodes.
+    pub(crate) fn to_extend(&self, all: NodeSet, revive: bool) -> Target {
+        let mut state = self.state();
+        let target = Target { valid_until: Some(state.valid_until()), ..self.target(&state, all) };
+        if revive {
+            state.revivable = state.revivable.union(target.nodes);
+            state.absent = state.absent.without(state.revivable);
+        }
+        target
+    }
+
+    /// Marks the lock as given back, and returns what to release. The nodes that are known to hold it stay as they are
+    /// from then on.
+    pub(crate) fn give_back(&self, all: NodeSet) -> Target {
+        let mut state = self.state();
+        let again = std::mem::replace(&mut state.is_given_back, true);
+        let target = self.target(&state, all);
+        let nodes = target.nodes.without(state.absent);
+        // A release of such a value that failed goes on in the background, and has deleted what it could.
+        let may_be_deleted = if again && !self.exact { nodes } else { state.may_be_undone() };
+        drop(state);
         self.given_back.notify(usize::MAX);
-        again
+        Target { nodes, may_be_deleted, ..target }
+    }
+
+    /// A release has failed, and has left the value in place at these nodes only.
+    pub(crate) fn keep_only(&self, nodes: NodeSet) {
+        self.state().nodes = nodes;
+    }
+
+    /// A value of our own can be asked for everywhere; one that rivals may use too only where it is ours.
+    fn target(&self, state: &State, all: NodeSet) -> Target {
+        let (value, exact) = (self.value.clone(), self.exact);
+        let nodes = if exact { state.nodes } else { all };
+        Target { value, exact, nodes, may_be_deleted: NodeSet::EMPTY, valid_until: Some(state.valid_until) }
     }
 
     /// Notified when the lock is given back from now on.

@@ -36,6 +36,7 @@ mod redsync;
 mod runtime;
 mod seat;
 mod source;
+mod target;
 mod value;
 
 pub use error::{Error, ErrorKind, NodeReport, ReleaseError};

@@ -17,8 +17,8 @@ use crate::{
     held::Held,
     machine::{Acquire, Lease, NodeSet},
     options::{NodeTimeout, Options, Settings},
-    plan::Target,
     redsync::World,
+    target::Target,
 };
 
 /// A lock by name, with options. Taking it gives a [`Guard`].

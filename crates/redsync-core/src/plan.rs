@@ -1,28 +1,15 @@
 //! From the settings of a lock to a running machine.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use crate::{
-    Moment, Value,
     drive::Drive,
-    machine::{Acquire, AcquirePlan, Extend, ExtendPlan, NodeSet, Release, ReleasePlan, Resend},
+    machine::{Acquire, AcquirePlan, Extend, ExtendPlan, Release, ReleasePlan},
     options::Settings,
     redsync::World,
     source::Generator,
+    target::Target,
 };
-
-/// What is known of a lock that is to be extended or released.
-pub(crate) struct Target {
-    pub(crate) value: Value,
-    /// Whether rivals may use the same value.
-    pub(crate) exact: bool,
-    /// The nodes that may hold it.
-    pub(crate) nodes: NodeSet,
-    /// The nodes where an earlier release of ours may have deleted it: a missing key says nothing there.
-    pub(crate) may_be_deleted: NodeSet,
-    /// Until when nobody else can hold the lock; `None` when only its value is known.
-    pub(crate) valid_until: Option<Moment>,
-}
 
 impl World {
     /// Starts to take the lock called `name`.
@@ -97,16 +84,5 @@ impl World {
         };
         let machine: Release = Release::new(plan, Box::new(self.generator(name)), now);
         Drive::new(Arc::clone(self), Arc::clone(name), machine)
-    }
-}
-
-impl Target {
-    /// A delete that is sent when the validity is almost over could arrive after it.
-    fn resend(&self, node_timeout: Duration) -> Resend {
-        match (self.exact, self.valid_until) {
-            (false, _) => Resend::FRESH,
-            (true, Some(end)) => Resend::once_until(end.minus(node_timeout)),
-            (true, None) => Resend::ONCE,
-        }
     }
 }

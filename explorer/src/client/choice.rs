@@ -56,7 +56,8 @@ impl Client {
     /// The guard that says that it is valid, by the round that took it, and until when.
     pub(crate) fn guard(&self) -> Option<(u8, Moment)> {
         let holding = self.holding.as_ref()?;
-        Some((holding.round, holding.valid_until()?))
+        let is_given_back = holding.held.state().is_given_back;
+        (!is_given_back).then(|| (holding.round, holding.held.valid_until()))
     }
 
     /// The machine whose result it waits for.

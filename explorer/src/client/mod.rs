@@ -12,6 +12,7 @@ use redsync_core::{
 };
 
 use crate::{
+    held::Held,
     holding::Holding,
     message::{Reply, Request},
     plans,
@@ -140,7 +141,8 @@ impl Client {
         let role = self.role(setting);
         let Some(holding) = &self.holding else { return };
         self.extends -= 1;
-        let plan = plans::extend(setting.search, role, holding.to_extend(role.revive));
+        let plan =
+            plans::extend(setting.search, role, holding.held.to_extend(plans::all_nodes(), role.revive));
         let machine = Extend::new(plan, self.numbers(setting), self.now);
         let slot = self.start(Running::Extend(machine));
         if let Some(Some(process)) = self.processes.get_mut(slot) {
@@ -153,7 +155,7 @@ impl Client {
 
     fn release(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
         let Some(holding) = &self.holding else { return };
-        let target = holding.give_back();
+        let target = holding.held.give_back(plans::all_nodes());
         self.tell_followers(effects);
         let plan = plans::release(setting.search, self.role(setting), target);
         let machine = Release::new(plan, self.numbers(setting), self.now);
@@ -277,8 +279,8 @@ impl Client {
                 effects.not_locked = true;
                 Stage::Free
             }
-            Finished::Extended(until) => self.with_holding(|holding, now| holding.prolong(until, now)),
-            Finished::NotExtended(ExtendCause::Lost) => self.with_holding(|holding, _| holding.lose()),
+            Finished::Extended(until) => self.with_held(|held, now| held.prolong(until, now)),
+            Finished::NotExtended(ExtendCause::Lost) => self.with_held(|held, _| held.lose()),
             Finished::NotExtended(ExtendCause::Expired | ExtendCause::GaveUp(_)) => Stage::Holding,
             Finished::Released(released) => {
                 effects.released = Some(released);
@@ -286,15 +288,15 @@ impl Client {
                 Stage::Free
             }
             Finished::NotReleased(not_deleted) => {
-                self.with_holding(|holding, _| holding.keep_only(not_deleted));
+                self.with_held(|held, _| held.keep_only(not_deleted));
                 Stage::NotReleased
             }
         };
     }
 
-    fn with_holding(&self, change: impl Fn(&Holding, Moment)) -> Stage {
+    fn with_held(&self, change: impl Fn(&Held, Moment)) -> Stage {
         if let Some(holding) = &self.holding {
-            change(holding, self.now);
+            change(&holding.held, self.now);
         }
         Stage::Holding
     }

@@ -30,8 +30,8 @@ const VALUES: &str = "crates/redsync-core/src/machine/values.rs";
 const COMMAND: &str = "crates/redsync-core/src/wire/command.rs";
 const DRIVE: &str = "crates/redsync-core/src/drive.rs";
 const DOUBT: &str = "crates/redsync-core/src/doubt.rs";
-const GUARD: &str = "crates/redsync-core/src/guard.rs";
 const HELD: &str = "crates/redsync-core/src/held.rs";
+const TARGET: &str = "crates/redsync-core/src/target.rs";
 const PLAN: &str = "crates/redsync-core/src/plan.rs";
 
 macro_rules! mutants {
@@ -101,10 +101,9 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "the delete of a fixed value sent again after a lost reply" ["solo-exact"]:
         SWEEP: "Self { after_lost_reply: false, until: Some(end) }" => "Self { after_lost_reply: true, until: Some(end) }";
     "a fixed value released after its validity":
-        PLAN: "(true, Some(end)) => Resend::once_until(end.minus(node_timeout))," => "(true, Some(_)) => Resend::ONCE,";
+        TARGET: "(true, Some(end)) => Resend::once_until(end.minus(node_timeout))," => "(true, Some(_)) => Resend::ONCE,";
     "a fixed value released at every node":
-        GUARD: "let nodes = if exact { state.nodes } else { self.world.all_nodes() };"
-            => "let nodes = self.world.all_nodes();";
+        HELD: "let nodes = if exact { state.nodes } else { all };" => "let nodes = all;";
     "doubts about a fixed value forgotten":
         DOUBT: "same.fold(NodeSet::EMPTY, |nodes, doubt| nodes.union(doubt.nodes))"
             => "same.fold(NodeSet::EMPTY, |nodes, _| nodes)";
@@ -115,13 +114,12 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         EXTEND: "        let answers = self.rounds.last().map(Round::answers).unwrap_or_default();\n"
             => "        let answers = self.rounds.last().map(Round::answers).unwrap_or_default();\n        self.plan.asked.iter().for_each(|node| self.undo.want(node));\n";
     "an extension's quorum over the granting nodes only" ("distributed-lock-redis"):
-        GUARD: "let nodes = if exact { state.nodes } else { self.world.all_nodes() };"
-            => "let nodes = state.nodes;",
+        HELD: "let nodes = if exact { state.nodes } else { all };" => "let nodes = state.nodes;",
         EXTEND: "match self.plan.quorum.verdict(round.tally()) {"
             => "match Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally()) {";
     "an extension counts after the validity":
         EXTEND: "self.plan.valid_until.is_some_and(|end| end <= now)" => "self.plan.valid_until.is_none() && now == Moment::default()",
-        GUARD: "if state.valid_until > self.world.runtime.now() {" => "if state.valid_until > Moment::default() {";
+        HELD: "if state.valid_until > now {" => "if state.valid_until > Moment::default() {";
     "an extension takes one refusal for the loss of the lock":
         EXTEND: "if self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed() {"
             => "if refused > 0 {";
@@ -137,7 +135,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "a missing key after a lost reply called gone":
         SWEEP: "(Answer::Refused(_), true) => Found::GoneNow," => "(Answer::Refused(_), true) => Found::NotHeld,";
     "a guard that is being released still called valid":
-        GUARD: "if state.is_given_back { Moment::default() } else { state.valid_until }" => "state.valid_until";
+        HELD: "if self.is_given_back { Moment::default() } else { self.valid_until }" => "self.valid_until";
     "a late node not told of the release":
         ACQUIRE: "                self.attempts.iter_mut().for_each(Attempt::abandon_late_grants);\n" => "";
     "no end to waiting for replies":

@@ -12,10 +12,10 @@ pub(super) const TTL: Duration = Duration::from_secs(2);
 /// TTL in use.
 pub(super) const QUARANTINE: Duration = Duration::from_millis(2 * 2000);
 
-/// Whether a lock that is valid until then may have been asked for before `at`, so that what a server lost there and then
-/// may be that lock.
-pub(super) fn asked_before(valid_until: Moment, at: Moment) -> bool {
-    at.plus(TTL + TTL / 50) > valid_until
+/// The earliest moment when a lock that is valid until then can have been asked for. What a server has lost since may
+/// be that lock.
+pub(super) fn asked_at(valid_until: Moment) -> Moment {
+    valid_until.minus(TTL + TTL / 50)
 }
 
 /// What to simulate.

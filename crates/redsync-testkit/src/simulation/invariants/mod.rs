@@ -6,10 +6,15 @@
 
 mod deadlines;
 mod exclusion;
+mod losses;
 mod nobody_elses_lock;
 mod nothing_left;
 mod progress;
 mod truth;
+
+use std::time::Duration;
+
+use redsync_core::machine::NodeSet;
 
 use super::{event::Event, server::Server};
 
@@ -34,10 +39,25 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// At how many servers this value stands under this name.
-    pub(super) fn standing(&self, name: &str, value: &str) -> usize {
-        self.servers.iter().filter(|server| server.node().get(name).as_deref() == Some(value)).count()
+    /// The servers where this value stands under this name.
+    pub(super) fn standing(&self, name: &str, value: &str) -> NodeSet {
+        self.servers_with(|server| stands(server, name, value))
     }
+
+    /// The servers where it certainly does so for that long by the world's clock, whatever becomes of extensions.
+    pub(super) fn standing_for(&self, name: &str, value: &str, least: Duration) -> NodeSet {
+        // A server's clock gains less than one in two hundred.
+        let lasts = |server: &Server| server.node().ttl(name).is_some_and(|ttl| ttl - ttl / 200 >= least);
+        self.servers_with(|server| stands(server, name, value) && lasts(server))
+    }
+
+    fn servers_with(&self, wanted: impl Fn(&Server) -> bool) -> NodeSet {
+        self.servers.iter().enumerate().filter(|(_, server)| wanted(server)).map(|(index, _)| index).collect()
+    }
+}
+
+fn stands(server: &Server, name: &str, value: &str) -> bool {
+    server.node().get(name).as_deref() == Some(value)
 }
 
 /// All of them.

@@ -1,29 +1,32 @@
 //! Nobody else's lock is touched (P3): what a valid guard stands on stays, and so does a bystander's lock.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
-use redsync_core::{Moment, Node};
+use redsync_core::{Moment, Node, machine::NodeSet};
 
-use super::{Invariant, View};
+use super::{Invariant, View, losses::Losses};
 use crate::simulation::{
     BYSTANDER, THEIRS,
-    event::{Event, Fault, Place, What},
-    plan::asked_before,
+    event::{Event, What},
+    plan::asked_at,
     server::Server,
 };
 
 #[derive(Default)]
 pub(super) struct NobodyElsesLock {
     held: Vec<Held>,
-    /// When each server has lost its data last.
-    lost: BTreeMap<usize, Moment>,
+    losses: Losses,
 }
 
 struct Held {
     lock: u32,
     name: Arc<str>,
     value: Arc<str>,
+    is_fixed: bool,
     until: Moment,
+    /// Where it stood, and will until its validity ends, when that was last granted.
+    stood: NodeSet,
+    since: Moment,
 }
 
 impl Invariant for NobodyElsesLock {
@@ -32,22 +35,17 @@ impl Invariant for NobodyElsesLock {
     }
 
     fn observe(&mut self, event: &Event, view: &View<'_>) -> Result<(), String> {
+        self.losses.observe(event);
         match &event.what {
-            What::Granted(granted) => self.held.push(Held {
-                lock: granted.lock,
-                name: Arc::clone(&granted.name),
-                value: Arc::clone(&granted.value),
-                until: event.at.plus(granted.valid_for),
-            }),
-            What::Extended { lock, valid_for } => {
-                for held in self.held.iter_mut().filter(|held| held.lock == *lock) {
-                    held.until = event.at.plus(*valid_for);
-                }
+            What::Granted(granted) => {
+                let (name, value) = (Arc::clone(&granted.name), Arc::clone(&granted.value));
+                let (lock, is_fixed) = (granted.lock, granted.fixed.is_some());
+                let (until, stood, since) = (event.at, NodeSet::EMPTY, event.at);
+                self.held.push(Held { lock, name, value, is_fixed, until, stood, since });
+                self.set(lock, granted.valid_for, event.at, view);
             }
+            What::Extended { lock, valid_for } => self.set(*lock, *valid_for, event.at, view),
             What::Lost { lock } | What::GivenUp { lock } => self.held.retain(|held| held.lock != *lock),
-            What::Fault(Fault::LoseData | Fault::OldData, Place::Server(server)) => {
-                self.lost.insert(*server, event.at);
-            }
             What::Returned(returned) if &*returned.name == BYSTANDER => return bystander(view),
             What::MustBeClean { .. } => return bystander(view),
             What::Returned(returned) => return self.check(&returned.name, event.at, view),
@@ -64,20 +62,39 @@ impl Invariant for NobodyElsesLock {
 }
 
 impl NobodyElsesLock {
+    fn set(&mut self, lock: u32, valid_for: Duration, now: Moment, view: &View<'_>) {
+        for held in self.held.iter_mut().filter(|held| held.lock == lock) {
+            held.until = now.plus(valid_for);
+            held.stood = view.standing_for(&held.name, &held.value, valid_for);
+            held.since = now;
+        }
+    }
+
     /// Looks at the locks of this name whenever somebody has done something about it.
     fn check(&mut self, name: &str, now: Moment, view: &View<'_>) -> Result<(), String> {
         self.held.retain(|held| held.until > now);
-        for held in self.held.iter().filter(|held| &*held.name == name) {
-            let standing = view.standing(name, &held.value);
-            let lost = self.lost.values().filter(|lost| asked_before(held.until, **lost)).count();
-            if standing + lost < view.quorum {
-                let valid_for = held.until.since(now);
-                return Err(format!(
-                    "lock {} is valid for another {valid_for:?} and stands at {standing} servers only; \
-                     {lost} have lost their data since",
-                    held.lock
-                ));
-            }
+        self.held
+            .iter()
+            .filter(|held| &*held.name == name)
+            .try_for_each(|held| self.check_one(held, now, view))
+    }
+
+    fn check_one(&self, held: &Held, now: Moment, view: &View<'_>) -> Result<(), String> {
+        let standing = view.standing(&held.name, &held.value);
+        let (lock, valid_for) = (held.lock, held.until.since(now));
+        let gone = held.stood.without(standing).without(self.losses.since(held.since));
+        // Our own clean-up of an earlier call may remove a fixed value from a node that does not count.
+        if !held.is_fixed && !gone.is_empty() {
+            return Err(format!(
+                "lock {lock} is valid for another {valid_for:?} and gone from servers {gone:?}"
+            ));
+        }
+        let lost = self.losses.since(asked_at(held.until));
+        if standing.union(lost).len() < view.quorum {
+            return Err(format!(
+                "lock {lock} is valid for another {valid_for:?} and stands at servers {standing:?} only; \
+                 {lost:?} have lost their data since"
+            ));
         }
         Ok(())
     }

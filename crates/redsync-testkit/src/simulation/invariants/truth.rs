@@ -6,20 +6,16 @@ use std::{
     time::Duration,
 };
 
-use redsync_core::{Moment, Released};
+use redsync_core::{Moment, Released, machine::NodeSet};
 
-use super::{Invariant, View};
-use crate::simulation::{
-    event::{Event, Fault, Granted, Place, What},
-    plan::asked_before,
-};
+use super::{Invariant, View, losses::Losses};
+use crate::simulation::event::{Event, Granted, What};
 
 #[derive(Default)]
 pub(super) struct Truth {
     values: BTreeSet<Arc<str>>,
     locks: BTreeMap<u32, Known>,
-    /// When any server has lost its data last, so that even a valid lock may be gone.
-    data_lost: Moment,
+    losses: Losses,
 }
 
 /// What is known of a lock that was granted.
@@ -29,6 +25,10 @@ struct Known {
     is_fixed: bool,
     revives: bool,
     until: Moment,
+    /// Where it stood, and will until its validity ends, when that was last granted.
+    stood: NodeSet,
+    since: Moment,
+    given_up: Moment,
 }
 
 impl Invariant for Truth {
@@ -37,23 +37,25 @@ impl Invariant for Truth {
     }
 
     fn observe(&mut self, event: &Event, view: &View<'_>) -> Result<(), String> {
+        self.losses.observe(event);
         match &event.what {
-            What::Granted(granted) => self.granted(granted, event.at),
-            What::Extended { lock, valid_for } => self.extended(*lock, event.at.plus(*valid_for)),
-            What::Lost { lock } => self.lost(*lock, event.at),
+            What::Granted(granted) => self.granted(granted, event.at, view),
+            What::Extended { lock, valid_for } => self.extended(*lock, *valid_for, event.at, view),
+            What::Lost { lock } => self.lost(*lock, event.at, view),
+            What::GivenUp { lock } => {
+                if let Some(known) = self.locks.get_mut(lock) {
+                    known.given_up = event.at;
+                }
+                Ok(())
+            }
             What::HandedBack { lock, valid_for } if *valid_for > Duration::ZERO => {
                 Err(format!("lock {lock} is called valid for {valid_for:?}, and was being released"))
             }
             What::Released { lock, released } => self.released(*lock, *released, event.at, view),
-            What::Fault(Fault::LoseData | Fault::OldData, Place::Server(_)) => {
-                self.data_lost = event.at;
-                Ok(())
-            }
             What::Fault(..)
             | What::Over(..)
             | What::Called(..)
             | What::Returned(_)
-            | What::GivenUp { .. }
             | What::HandedBack { .. }
             | What::MustBeClean { .. }
             | What::StillBusy { .. }
@@ -63,7 +65,7 @@ impl Invariant for Truth {
 }
 
 impl Truth {
-    fn granted(&mut self, granted: &Granted, now: Moment) -> Result<(), String> {
+    fn granted(&mut self, granted: &Granted, now: Moment, view: &View<'_>) -> Result<(), String> {
         let Granted { lock, name, value, fixed, revives, valid_for } = granted.clone();
         if valid_for == Duration::ZERO {
             return Err(format!("lock {lock} was granted and is not valid"));
@@ -77,43 +79,56 @@ impl Truth {
         if !self.values.insert(Arc::clone(&value)) && !is_fixed {
             return Err(format!("the generated value of lock {lock} was used before"));
         }
-        let until = now.plus(valid_for);
-        let known = Known { name, value, is_fixed, revives, until };
+        let (until, stood) = (now.plus(valid_for), view.standing_for(&name, &value, valid_for));
+        let known = Known { name, value, is_fixed, revives, until, stood, since: now, given_up: now };
         self.locks.insert(lock, known);
         Ok(())
     }
 
-    fn extended(&mut self, lock: u32, until: Moment) -> Result<(), String> {
+    fn extended(
+        &mut self,
+        lock: u32,
+        valid_for: Duration,
+        now: Moment,
+        view: &View<'_>,
+    ) -> Result<(), String> {
         let Some(known) = self.locks.get_mut(&lock) else { return Ok(()) };
+        let until = now.plus(valid_for);
         if until < known.until {
             return Err(format!("an extension has shortened lock {lock}"));
         }
         known.until = until;
+        (known.stood, known.since) = (view.standing_for(&known.name, &known.value, valid_for), now);
         Ok(())
     }
 
-    fn lost(&self, lock: u32, now: Moment) -> Result<(), String> {
+    fn lost(&self, lock: u32, now: Moment, view: &View<'_>) -> Result<(), String> {
         match self.locks.get(&lock) {
-            Some(known) if known.until > now && !asked_before(known.until, self.data_lost) => {
+            Some(known) if !self.may_be_gone(known, now, view) => {
                 Err(format!("lock {lock} is called lost, and is valid for {:?}", known.until.since(now)))
             }
             Some(_) | None => Ok(()),
         }
     }
 
+    /// Whether its validity is over, or so many servers have lost their data that it is no more.
+    fn may_be_gone(&self, known: &Known, now: Moment, view: &View<'_>) -> bool {
+        known.until <= now || known.stood.without(self.losses.since(known.since)).len() < view.quorum
+    }
+
     fn released(&self, lock: u32, released: Released, now: Moment, view: &View<'_>) -> Result<(), String> {
         let Some(known) = self.locks.get(&lock) else { return Ok(()) };
-        let may_be_gone = known.until <= now || asked_before(known.until, self.data_lost);
-        if released == Released::AlreadyGone && !may_be_gone {
+        if released == Released::AlreadyGone && !self.may_be_gone(known, now, view) {
             let left = known.until.since(now);
             return Err(format!("lock {lock} is called gone, and would still be valid for {left:?}"));
         }
-        let standing = view.standing(&known.name, &known.value);
+        // A server that went back to older data may have it again.
+        let standing = view.standing(&known.name, &known.value).without(self.losses.since(known.given_up));
         let is_free = released == Released::Held || released == Released::AlreadyGone;
         // A rival's key may look the same where the value is fixed, and a late extension may have set one anew, which
         // is about to be removed.
-        if is_free && !known.is_fixed && !known.revives && standing >= view.quorum {
-            return Err(format!("lock {lock} is called free, and stands at {standing} servers"));
+        if is_free && !known.is_fixed && !known.revives && standing.len() >= view.quorum {
+            return Err(format!("lock {lock} is called free, and stands at servers {standing:?}"));
         }
         Ok(())
     }

@@ -1,0 +1,34 @@
+//! [`Target`]: the lock that an extension or a release is for.
+
+use std::time::Duration;
+
+use crate::{
+    Moment, Value,
+    machine::{NodeSet, Resend},
+};
+
+/// What is known of a lock that is to be extended or released.
+pub(crate) struct Target {
+    pub(crate) value: Value,
+    /// Whether rivals may use the same value.
+    pub(crate) exact: bool,
+    /// The nodes that may hold it.
+    pub(crate) nodes: NodeSet,
+    /// The nodes where an earlier release of ours may have deleted it: a missing key says nothing there.
+    pub(crate) may_be_deleted: NodeSet,
+    /// Until when nobody else can hold the lock; `None` when only its value is known.
+    pub(crate) valid_until: Option<Moment>,
+}
+
+impl Target {
+    /// When its delete may be sent.
+    ///
+    /// A delete that is sent when the validity is almost over could arrive after it.
+    pub(crate) fn resend(&self, node_timeout: Duration) -> Resend {
+        match (self.exact, self.valid_until) {
+            (false, _) => Resend::FRESH,
+            (true, Some(end)) => Resend::once_until(end.minus(node_timeout)),
+            (true, None) => Resend::ONCE,
+        }
+    }
+}
