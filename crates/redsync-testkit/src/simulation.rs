@@ -27,11 +27,17 @@
 //! What the promises assume: clocks differ by less than the drift factor and are never stepped, a server that has lost
 //! data stays away for longer than the longest TTL, and where rivals fix the same value, messages are quicker than the
 //! node time-out. [`Broken`] takes one assumption away, to see what it is good for.
+//!
+//! # What is not in it
+//!
+//! Servers are in memory and know redsync's scripts by what they do: that Lua does the same is for tests on real
+//! servers to show. All tasks run on one thread: what happens only between threads is for them as well.
 
 mod actors;
 mod acts;
 mod clock;
 mod counts;
+mod day;
 mod event;
 mod history;
 mod invariants;

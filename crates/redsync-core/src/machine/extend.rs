@@ -139,6 +139,7 @@ impl<S: Source> Extend<S> {
         match self.plan.quorum.verdict(round.tally()) {
             Verdict::Won if self.is_expired(now) => self.fail(ExtendCause::Expired, now),
             Verdict::Won if now < valid_until => self.succeed(valid_until, now),
+            Verdict::Lost if !time_is_over && self.tries >= self.plan.tries && self.may_prove_loss() => {}
             Verdict::Won | Verdict::Lost => self.lose(now),
             Verdict::Pending if time_is_over => self.lose(now),
             Verdict::Pending => {}
@@ -151,9 +152,21 @@ impl<S: Source> Extend<S> {
         self.phase = Phase::settling(now, self.plan.ttl);
     }
 
+    /// Whether so many refusals tell that no quorum holds the lock any more.
+    fn is_lost_by(&self, refused: usize) -> bool {
+        self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed()
+    }
+
+    /// Whether the nodes that have not answered yet make the difference between a lock that is lost and nodes that cannot
+    /// be reached. The caller gets to know, so it is worth the wait.
+    fn may_prove_loss(&self) -> bool {
+        let (refused, open) =
+            self.rounds.last().map_or((0, 0), |round| (round.refused().len(), round.open().len()));
+        !self.is_lost_by(refused) && self.is_lost_by(refused + open)
+    }
+
     fn lose(&mut self, now: Moment) {
-        let refused = self.rounds.last().map_or(0, |round| round.refused().len());
-        if self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed() {
+        if self.is_lost_by(self.rounds.last().map_or(0, |round| round.refused().len())) {
             return self.fail(ExtendCause::Lost, now);
         }
         if self.tries >= self.plan.tries {

@@ -89,7 +89,7 @@ impl<S: Source> Release<S> {
     /// Starts at `now` with the first round.
     pub fn new(plan: ReleasePlan, source: S, now: Moment) -> Self {
         let mut sweep = Sweep::new(plan.value.clone(), plan.quorum.nodes(), plan.resend);
-        sweep.expect_lost_replies(plan.may_be_deleted);
+        sweep.expect_deleted(plan.may_be_deleted);
         plan.asked.iter().for_each(|node| sweep.want(node));
         let mut machine = Self {
             phase: Phase::Asking { until: now.plus(plan.node_timeout) },
@@ -109,30 +109,44 @@ impl<S: Source> Release<S> {
         machine
     }
 
-    /// Ends the call if the answers so far are certain.
+    /// Ends the call if the answers so far are certain, or if those to come can make nothing certain.
     fn decide(&mut self, now: Moment) {
-        if let Some(released) = self.certain() {
+        let [held, not_held] = [Found::Held, Found::NotHeld].map(|found| self.sweep.found(found).len());
+        if let Some(released) = self.judge(held, not_held) {
             return self.end_call(Ok(released), now);
         }
+        let open = self.plan.asked.len().saturating_sub(self.free());
+        let may_be_judged = self.judge(held + open, not_held).or(self.judge(held, not_held + open)).is_some();
         let nothing_on_its_way = self.sweep.sent().is_empty();
-        if nothing_on_its_way && self.sweep.retriable().is_empty() {
+        if self.is_free() && !may_be_judged {
+            self.end_call(Ok(Released::Unclear), now);
+        } else if nothing_on_its_way && self.sweep.retriable().is_empty() {
             self.conclude(GaveUp::Tries, now);
         } else if nothing_on_its_way && matches!(self.phase, Phase::Asking { .. }) {
             self.end_round(now);
         }
     }
 
-    fn certain(&self) -> Option<Released> {
-        let not_held = self.sweep.found(Found::NotHeld).len();
-        if self.sweep.found(Found::Held).len() >= self.plan.quorum.needed() {
+    /// What is certain when so many nodes held the lock, and so many did not.
+    fn judge(&self, held: usize, not_held: usize) -> Option<Released> {
+        let (asked, needed) = (self.plan.asked.len(), self.plan.quorum.needed());
+        if held >= needed {
             Some(Released::Held)
-        } else if self.can_be_held()
-            && self.plan.asked.len().saturating_sub(not_held) < self.plan.quorum.needed()
-        {
+        } else if self.can_be_held() && asked.saturating_sub(not_held) < needed {
             Some(Released::AlreadyGone)
         } else {
             None
         }
+    }
+
+    /// How many nodes certainly do not hold the value now.
+    fn free(&self) -> usize {
+        [Found::Held, Found::NotHeld, Found::GoneNow].map(|found| self.sweep.found(found).len()).iter().sum()
+    }
+
+    /// Whether these are so many that no quorum of ours is left.
+    fn is_free(&self) -> bool {
+        self.free() >= self.plan.quorum.needed().min(self.plan.asked.len())
     }
 
     /// Whether the nodes to ask are a quorum, and not just what an earlier release has left.
@@ -159,8 +173,7 @@ impl<S: Source> Release<S> {
 
     /// Ends the call with what is known by now.
     fn conclude(&mut self, gave_up: GaveUp, now: Moment) {
-        let free = [Found::Held, Found::NotHeld, Found::GoneNow].map(|found| self.sweep.found(found).len());
-        if free.iter().sum::<usize>() >= self.plan.quorum.needed().min(self.plan.asked.len()) {
+        if self.is_free() {
             return self.end_call(Ok(Released::Unclear), now);
         }
         let was_cancelled = matches!(gave_up, GaveUp::Cancelled);

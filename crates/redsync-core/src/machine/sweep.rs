@@ -49,6 +49,8 @@ struct Cell {
     last: Answer,
     /// Whether any reply was lost: a key that is missing afterwards may have been deleted by that request.
     lost_reply: bool,
+    /// Whether something else of ours may have deleted it.
+    may_be_deleted: bool,
     /// Whether it has turned out that there is nothing to delete.
     needless: bool,
     /// Whether what is left to do was left to somebody else.
@@ -60,6 +62,7 @@ impl Cell {
         stage: Stage::Rest,
         last: Answer::NotAsked,
         lost_reply: false,
+        may_be_deleted: false,
         needless: false,
         is_left: false,
     };
@@ -93,11 +96,11 @@ impl Sweep {
         Self { value, resend, cells: vec![Cell::CLEAN; nodes] }
     }
 
-    /// Takes a missing key at these nodes for one that a delete of ours, whose reply was lost, may have deleted.
-    pub(super) fn expect_lost_replies(&mut self, nodes: NodeSet) {
+    /// Takes a missing key at these nodes for one that something else of ours may have deleted.
+    pub(super) fn expect_deleted(&mut self, nodes: NodeSet) {
         for node in nodes.iter() {
             if let Some(cell) = self.cells.get_mut(node) {
-                cell.lost_reply = true;
+                cell.may_be_deleted = true;
             }
         }
     }
@@ -225,7 +228,7 @@ impl Sweep {
     /// The nodes where the sweep found this.
     pub(super) fn found(&self, wanted: Found) -> NodeSet {
         self.nodes_with(|cell| {
-            let found = match (&cell.last, cell.lost_reply) {
+            let found = match (&cell.last, cell.lost_reply || cell.may_be_deleted) {
                 (Answer::Granted, _) => Found::Held,
                 (Answer::Refused(_), false) => Found::NotHeld,
                 (Answer::Refused(_), true) => Found::GoneNow,

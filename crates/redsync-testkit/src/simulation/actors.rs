@@ -2,15 +2,21 @@
 
 mod calls;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
+use futures_util::future::join;
 use redsync_core::{Guard, Mutex};
 
 use self::calls::{failed, released, unlocked};
 use super::{
     BYSTANDER,
     event::{Fault, Granted, Op, Outcome, Place, What, Who},
-    plan::TTL,
     stage::{Desk, Stage},
 };
 
@@ -19,12 +25,16 @@ const EVERYBODYS: &str = "everybody's";
 /// What is contended for.
 const NAMES: [&str; 2] = ["lock:a", "lock:b"];
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// One task of one process.
 pub(super) struct Caller {
     stage: Stage,
     desk: Desk,
     task: u32,
     values: u64,
+    /// How long the calls of this round may take, by the process's clock.
+    limit: Duration,
 }
 
 /// A lock that a caller holds.
@@ -39,7 +49,7 @@ struct Holding {
 
 impl Caller {
     pub(super) fn new(stage: Stage, desk: Desk, task: u32) -> Self {
-        Self { stage, desk, task, values: 0 }
+        Self { stage, desk, task, values: 0, limit: Duration::ZERO }
     }
 
     /// Takes so many locks, one after the other.
@@ -59,7 +69,8 @@ impl Caller {
         }
         let name = NAMES.get(self.stage.index(NAMES.len())).copied().unwrap_or_default();
         let revives = self.stage.once_in(3);
-        let mutex = self.options(self.desk.client.mutex(name)).revive_on_extend(revives);
+        let mutex = self.desk.client.mutex(name);
+        let mutex = self.options(mutex).revive_on_extend(revives);
         let (mutex, fixed) = self.value(mutex);
         if let Some(guard) = self.take(&mutex).await {
             let lock = self.stage.next_lock();
@@ -69,18 +80,33 @@ impl Caller {
         }
     }
 
-    fn options(&self, mutex: Mutex) -> Mutex {
-        let Self { stage, .. } = self;
-        let mutex =
-            mutex.ttl(TTL).deadline(stage.plan.deadline).tries(1 + small(stage.pick(stage.plan.tries)));
-        let mutex = mutex.extend_tries(1 + small(stage.pick(3))).release_tries(1 + small(stage.pick(3)));
-        let mutex = mutex.retry_delay(stage.up_to(ms(60))).wait_for_all(stage.once_in(4));
-        let mutex = mutex.shuffle_nodes(stage.once_in(3));
+    fn options(&mut self, mutex: Mutex) -> Mutex {
+        let (ttl, stage) = (self.ttl(), &self.stage);
+        let (extend_tries, release_tries) = (1 + small(stage.pick(3)), 1 + small(stage.pick(3)));
+        let mutex = mutex.ttl(ttl).extend_tries(extend_tries).release_tries(release_tries);
+        let mutex = mutex.wait_for_all(stage.once_in(4)).shuffle_nodes(stage.once_in(3));
+        let delay = stage.up_to(ms(60));
+        let mutex = mutex.retry_delay(delay);
+        if stage.once_in(6) {
+            // Without a deadline a call is bounded by its tries, and an extension may begin anew once.
+            let (tries, timeout) = (1 + small(stage.pick(4)), ms(300));
+            self.limit = 2 * tries.max(extend_tries).max(release_tries) * (timeout + delay);
+            return mutex.tries(tries).node_timeout(timeout);
+        }
+        self.limit = stage.plan.deadline;
+        let mutex = mutex.deadline(stage.plan.deadline).tries(1 + small(stage.pick(stage.plan.tries)));
         match stage.pick(3) {
             0 if !stage.plan.of_one_mind => mutex.node_timeout(ms(30)),
             1 if !stage.plan.of_one_mind => mutex,
             _ => mutex.node_timeout(ms(300)),
         }
+    }
+
+    /// What is assumed about values that are used again goes by the TTL.
+    fn ttl(&self) -> Duration {
+        let plan = &self.stage.plan;
+        let is_short = !plan.of_one_mind && !plan.reuses && self.stage.once_in(4);
+        if is_short { plan.ttl / 4 } else { plan.ttl }
     }
 
     /// Generated, labelled, drawn, fixed or shared with everybody.
@@ -98,10 +124,20 @@ impl Caller {
         }
         self.values += 1;
         let own: Arc<str> = format!("job-{}-{}-{}", self.desk.number, self.task, self.values).into();
-        match self.stage.pick(4) {
+        match self.stage.pick(6) {
             0 => (mutex.label(own), None),
             1 => (mutex.with_value(Arc::clone(&own)), Some(own)),
+            2 => (mutex.value_fn(self.drawn(own)), None),
             _ => (mutex, None),
+        }
+    }
+
+    /// Gives a new value each time, or fails.
+    fn drawn(&self, own: Arc<str>) -> impl Fn() -> Result<String, BoxError> + Send + Sync + 'static {
+        let (stage, drawn) = (self.stage.clone(), AtomicU64::new(0));
+        move || match stage.once_in(8) {
+            true => Err("no value left".into()),
+            false => Ok(format!("{own}-{}", drawn.fetch_add(1, Ordering::Relaxed))),
         }
     }
 
@@ -138,7 +174,19 @@ impl Caller {
         self.give_back(holding).await;
     }
 
-    async fn extend(&self, Holding { guard, lock, .. }: &Holding) {
+    async fn extend(&self, holding: &Holding) {
+        if !self.stage.once_in(6) {
+            return self.extend_once(holding).await;
+        }
+        // Two at once, of which the later one may be done first.
+        let later = async {
+            self.stage.wait(self.stage.up_to(ms(50))).await;
+            self.extend_once(holding).await;
+        };
+        join(self.extend_once(holding), later).await;
+    }
+
+    async fn extend_once(&self, Holding { guard, lock, .. }: &Holding) {
         let result = if self.stage.once_in(5) {
             self.call_and_drop(Op::Extend, guard.name(), guard.extend(), failed).await
         } else {
@@ -173,10 +221,26 @@ impl Caller {
             3 | 4 if by_value => {
                 self.extend_by_value(&mutex).await;
                 self.record(What::GivenUp { lock });
-                guard.leave();
-                self.call(Op::Unlock, &name, mutex.unlock(), unlocked).await;
+                let unlocked = self.call(Op::Unlock, &name, mutex.unlock(), unlocked).await;
+                if let Some(Ok(released)) = unlocked {
+                    self.record(What::Released { lock, released });
+                }
+                self.go_on_without_it(Holding { guard, lock, mutex, by_value }).await;
             }
             _ => self.release(guard, lock).await,
+        }
+    }
+
+    /// A guard whose lock was released by its value.
+    async fn go_on_without_it(&self, holding: Holding) {
+        if self.stage.once_in(2) {
+            self.extend_once(&holding).await;
+        }
+        let Holding { guard, mutex, .. } = holding;
+        if self.stage.once_in(2) {
+            drop(self.call(Op::Release, mutex.name(), guard.release(), released).await);
+        } else {
+            guard.leave();
         }
     }
 
@@ -204,7 +268,8 @@ impl Caller {
 
     /// Does to somebody else's lock whatever must have no effect on it.
     async fn meddle(&mut self) {
-        let mutex = self.options(self.desk.client.mutex(BYSTANDER));
+        let mutex = self.desk.client.mutex(BYSTANDER);
+        let mutex = self.options(mutex);
         let fixed = mutex.clone().with_value("mine");
         match self.stage.pick(4) {
             0 => drop(self.call(Op::Unlock, BYSTANDER, fixed.unlock(), unlocked).await),

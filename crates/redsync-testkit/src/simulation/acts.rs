@@ -1,11 +1,11 @@
-//! The acts of one world: trouble, peace, a last storm, and a day with a minority down.
+//! The acts of one world: trouble, peace, a last storm, and a day on which all is well.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, time::Duration};
 
-use futures_util::future::join_all;
-use redsync_core::{Mutex, Released, Runtime};
+use futures_util::future::{Either, join_all, select};
 
 use super::{
+    day,
     event::{What, Who},
     network::Weather,
     plan::TTL,
@@ -16,14 +16,14 @@ use crate::{cancel::drop_after, memory::Loss};
 
 /// Long enough for everything that is bounded by a TTL, a deadline or a passing trouble.
 const LONG: Duration = Duration::from_secs(30);
-/// What each call of the last two acts is given.
+/// What each call of the storm is given.
 const DEADLINE: Duration = Duration::from_millis(1500);
 /// A TTL that nothing in the last storm waits for.
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Plays all acts, or until a promise is broken.
 pub(super) fn play(stage: &Stage) {
-    let acts: [fn(&Stage); 4] = [trouble, peace, last_storm, minority_down];
+    let acts: [fn(&Stage); 4] = [trouble, peace, last_storm, day::play];
     for act in acts {
         if !stage.is_violated() {
             act(stage);
@@ -60,10 +60,17 @@ fn last_storm(stage: &Stage) {
         let repeats = stage.plan.repeats && stage.once_in(2);
         way.set_weather(Weather { delay: ms(80), replies, repeats, ..Weather::default() });
     }
+    troubles::turn_away(stage);
     stage.world.block_on(join_all(stage.desks().into_iter().map(|desk| storm_call(stage.clone(), desk))));
     ways.iter().for_each(|way| way.set_weather(Weather::default()));
-    settle(stage);
+    let settled = join_all(stage.desks().into_iter().map(|desk| async move { desk.client.settled().await }));
+    // What has settled needs no time any more.
+    if let Either::Right(_) = stage.world.block_on(select(pin!(settled), stage.wait(LONG))) {
+        stage.record(Who::Fate, What::StillBusy { tasks: stage.world.tasks_alive() });
+    }
     stage.record(Who::Fate, What::MustBeClean { names: "storm:" });
+    // The server that was turned away is back for good after that.
+    stage.world.run_until_idle(LONG);
 }
 
 async fn storm_call(stage: Stage, desk: Desk) {
@@ -84,43 +91,6 @@ async fn storm_call(stage: Stage, desk: Desk) {
             }
         }
     }
-}
-
-/// Waits for the end of background work, for less than the TTL in use.
-fn settle(stage: &Stage) {
-    let tasks = stage.world.run_until_idle(LONG);
-    if tasks > 0 {
-        stage.record(Who::Fate, What::StillBusy { tasks });
-    }
-}
-
-/// Nothing else is wrong, so everybody gets what they ask for, and at once: neither dead nor hung servers cost anything
-/// while a majority answers.
-fn minority_down(stage: &Stage) {
-    let minority = (stage.servers.len() - 1) / 2;
-    let first = stage.index(stage.servers.len());
-    let down: Vec<_> = stage.servers.iter().cycle().skip(first).take(minority).collect();
-    for server in &down {
-        if stage.once_in(2) { server.node().stop() } else { server.node().pause() }
-    }
-    for desk in stage.desks() {
-        let (name, begun) = (Arc::<str>::from(format!("day:{}", desk.number)), stage.world.now());
-        let outcome = stage.world.block_on(use_lock(desk.client.mutex(Arc::clone(&name))));
-        let took = stage.world.now().since(begun);
-        stage.record(Who::Fate, What::Undisturbed { name, outcome, took });
-    }
-    for server in down {
-        server.node().start();
-        server.node().resume();
-    }
-    settle(stage);
-    stage.record(Who::Fate, What::MustBeClean { names: "day:" });
-}
-
-async fn use_lock(mutex: Mutex) -> Result<Released, String> {
-    let guard = mutex.deadline(DEADLINE).lock().await.map_err(|error| error.to_string())?;
-    guard.extend().await.map_err(|error| error.to_string())?;
-    guard.release().await.map_err(|error| error.to_string())
 }
 
 const fn ms(millis: u64) -> Duration {

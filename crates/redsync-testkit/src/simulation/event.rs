@@ -84,12 +84,12 @@ pub enum What {
         /// How many tasks there are.
         tasks: usize,
     },
-    /// With a majority up and nothing else wrong, a lock was taken and released, or not.
+    /// With a quorum up and nothing else wrong, something came as it is documented, or not.
     Undisturbed {
-        /// The lock's name.
-        name: Arc<str>,
-        /// What came of it.
-        outcome: Result<Released, String>,
+        /// What was done.
+        scene: &'static str,
+        /// What was not as documented.
+        outcome: Result<(), String>,
         /// How long that took by the world's clock.
         took: Duration,
     },

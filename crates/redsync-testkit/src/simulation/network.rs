@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_channel::oneshot;
-use redsync_core::{BoxFuture, Delivery, Node, NodeError, Reply, Request, Runtime};
+use redsync_core::{BoxFuture, Delivery, Node, NodeError, NodeErrorKind, Reply, Request, Runtime};
 
 use crate::{
     memory::{Loss, MemoryNode},
@@ -85,7 +85,10 @@ impl Path {
         let mut result = self.server.call(request.clone()).await;
         if weather.repeats {
             self.delay(weather).await;
-            result = self.server.call(request).await;
+            // That the second was not sent says nothing of the first.
+            let second = self.server.call(request).await;
+            result = second
+                .or_else(|error| if error.kind() == NodeErrorKind::NotSent { lost() } else { Err(error) });
         }
         let weather = self.weather();
         self.delay(weather).await;

@@ -45,6 +45,8 @@ pub enum Broken {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) servers: usize,
+    /// How many of them have to grant a lock.
+    pub(super) quorum: usize,
     pub(super) processes: u32,
     /// Tasks for each process, which share its client.
     pub(super) tasks: u32,
@@ -63,7 +65,11 @@ pub(super) struct Plan {
     /// Whether callers fix values that nobody else uses, over and over, and go on by value. A late delete of one call must
     /// not hit what the next one has set.
     pub(super) reuses: bool,
-    /// What every call is given.
+    /// The TTL of locks, of which some last for a quarter only where values are not used again.
+    pub(super) ttl: Duration,
+    /// The most that a message takes when nothing is wrong.
+    pub(super) calm: Duration,
+    /// What every call is given that has a deadline.
     pub(super) deadline: Duration,
     /// The most tries of a call.
     pub(super) tries: u64,
@@ -80,20 +86,24 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(seed: u64, settings: &Settings) -> Self {
         let ms = Duration::from_millis;
-        let servers = [1, 3, 3, 5, 3].get(usize::try_from(seed % 5).unwrap_or(0)).copied().unwrap_or(3);
+        let (servers, quorum) = crew(seed);
         let is_broken = |broken| settings.broken == Some(broken);
         let of_one_mind = (seed / 5).is_multiple_of(3) || is_broken(Broken::SlowTwins);
         let hasty = of_one_mind && !is_broken(Broken::SlowTwins);
         let reuses = !of_one_mind && (seed / 15) % 4 == 1;
         Self {
             servers,
+            quorum,
             processes: 3,
             tasks: 2,
-            rounds: 40,
-            troubles: 45,
+            rounds: 30,
+            troubles: 38,
             of_one_mind,
             repeats: !of_one_mind && (seed / 15).is_multiple_of(4),
             reuses,
+            // A delete may have to wait until a lock of half the TTL is almost over.
+            ttl: if of_one_mind && (seed / 30).is_multiple_of(2) { TTL / 2 } else { TTL },
+            calm: if (seed / 2).is_multiple_of(2) { ms(0) } else { ms(2) },
             // Some calls outlast the keys that they have set.
             deadline: if reuses { TTL * 3 } else { ms(1500) },
             tries: if reuses { 40 } else { 4 },
@@ -110,6 +120,17 @@ impl Plan {
             },
             quarantine: if is_broken(Broken::Data) { ms(0) } else { QUARANTINE },
         }
+    }
+}
+
+/// How many servers there are, and how many make a quorum: mostly the least majority of an odd number.
+fn crew(seed: u64) -> (usize, usize) {
+    let count = [1, 3, 3, 5, 3].get(usize::try_from(seed % 5).unwrap_or(0)).copied().unwrap_or(3);
+    match (seed / 60) % 6 {
+        // As many servers as make an even number stand no more than one less.
+        0 => (count + 1, count.div_ceil(2) + 1),
+        1 => (count, (count / 2 + 2).min(count)),
+        _ => (count, count / 2 + 1),
     }
 }
 

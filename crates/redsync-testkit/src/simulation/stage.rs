@@ -18,7 +18,7 @@ use super::{
     event::{Event, What, Who},
     history::History,
     invariants::View,
-    network::Path,
+    network::{Path, Weather},
     plan::{Plan, Settings},
     process::Process,
     server::Server,
@@ -94,9 +94,12 @@ impl Stage {
         let delivery = if self.plan.repeats { Delivery::MayRepeat } else { Delivery::AtMostOnce };
         let path = |server: &Server| Path::new(&self.world, server.node()).delivering(delivery);
         let paths: Vec<_> = self.servers.iter().map(path).collect();
+        paths.iter().for_each(|path| path.set_weather(self.calm()));
         let nodes = paths.iter().map(|path| self.layered(path.clone()));
         let builder = Redsync::builder(process.shared()).nodes(nodes);
-        // The plan has at least one server, which is all that is asked for.
+        let is_majority = self.plan.quorum == self.plan.servers / 2 + 1;
+        let builder = if is_majority { builder } else { builder.quorum(self.plan.quorum) };
+        // The plan has servers, and a quorum of them, which is all that is asked for.
         let Ok(client) = builder.build() else { return };
         let new = Desk { number, process, client, paths };
         let mut desks = lock(&self.desks);
@@ -118,6 +121,11 @@ impl Stage {
         }
     }
 
+    /// What a path does to messages when nothing is wrong.
+    pub(super) fn calm(&self) -> Weather {
+        Weather { delay: self.plan.calm, ..Weather::default() }
+    }
+
     /// The processes that run, stalled or not.
     pub(super) fn desks(&self) -> Vec<Desk> {
         lock(&self.desks).clone()
@@ -125,7 +133,7 @@ impl Stage {
 
     pub(super) fn record(&self, who: Who, what: What) {
         let at = self.world.now();
-        let view = View { servers: &self.servers, quorum: self.servers.len() / 2 + 1 };
+        let view = View { servers: &self.servers, quorum: self.plan.quorum };
         lock(&self.history).record(Event { at, who, what }, &view);
     }
 

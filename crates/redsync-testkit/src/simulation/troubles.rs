@@ -21,6 +21,11 @@ const REFUSALS: [(&str, &str); 4] = [
     ("READONLY", "You can't write against a read only replica."),
 ];
 
+/// How long the last storm is, about.
+const STORM: Duration = Duration::from_millis(400);
+/// Long enough for clean-up to have lost its patience, if it had any to lose.
+const LONG_DOWN: Duration = Duration::from_secs(12);
+
 /// Makes one trouble after the other, some of which overlap.
 pub(super) async fn make(stage: Stage) {
     for _ in 0..stage.plan.troubles {
@@ -54,12 +59,33 @@ fn trouble_a_server(stage: &Stage) {
             stage.record(Who::Fate, What::Fault(Fault::ForgetScripts, Place::Server(index)));
         }
         _ => {
-            let (code, detail) = REFUSALS.get(stage.index(REFUSALS.len())).copied().unwrap_or_default();
-            server.node().refuse_all(ErrorReply::new(code, detail));
+            refuse(stage, &server);
             let most = Duration::from_millis(600);
             passing(stage, Fault::Refuse, Place::Server(index), most, move |_| server.node().refuse_none());
         }
     }
+}
+
+fn refuse(stage: &Stage, server: &Server) {
+    let (code, detail) = REFUSALS.get(stage.index(REFUSALS.len())).copied().unwrap_or_default();
+    server.node().refuse_all(ErrorReply::new(code, detail));
+}
+
+/// For the last storm: a server soon turns everything away, or goes down for long, and comes back with all it had.
+pub(super) fn turn_away(stage: &Stage) {
+    let Some(server) = stage.servers.get(stage.index(stage.servers.len())).cloned() else { return };
+    let (begin, is_down, stage) = (stage.wait(stage.up_to(STORM)), stage.once_in(4), stage.clone());
+    stage.world.clone().spawn(Box::pin(async move {
+        begin.await;
+        if is_down {
+            server.node().stop();
+            stage.wait(LONG_DOWN).await;
+            return server.node().start();
+        }
+        refuse(&stage, &server);
+        stage.wait(stage.up_to(STORM)).await;
+        server.node().refuse_none();
+    }));
 }
 
 /// A server that loses data stays away until every key is gone that stood there.
@@ -92,7 +118,7 @@ fn trouble_the_network(stage: &Stage) {
     let Some(path) = desk.paths.get(index).cloned() else { return };
     path.set_weather(weather);
     let place = Place::Between(desk.number, index);
-    passing(stage, fault, place, Duration::from_millis(1500), move |_| path.set_weather(Weather::default()));
+    passing(stage, fault, place, Duration::from_millis(1500), move |stage| path.set_weather(stage.calm()));
 }
 
 /// Cuts one process off from some of the servers, with or without a sign.
@@ -101,8 +127,8 @@ fn cut_off(stage: &Stage, desk: &Desk) {
     let cut: Vec<Path> = desk.paths.iter().filter(|_| stage.once_in(2)).cloned().collect();
     cut.iter().for_each(|path| path.set_weather(Weather { requests, ..Weather::default() }));
     let (place, most) = (Place::Process(desk.number), Duration::from_millis(1500));
-    passing(stage, Fault::Partition, place, most, move |_| {
-        cut.iter().for_each(|path| path.set_weather(Weather::default()));
+    passing(stage, Fault::Partition, place, most, move |stage| {
+        cut.iter().for_each(|path| path.set_weather(stage.calm()));
     });
 }
 

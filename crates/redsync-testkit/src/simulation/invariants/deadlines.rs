@@ -19,10 +19,10 @@ impl Invariant for Deadlines {
     }
 
     fn observe(&mut self, event: &Event, _: &View<'_>) -> Result<(), String> {
-        if let What::Undisturbed { name, took, .. } = &event.what
+        if let What::Undisturbed { scene, took, .. } = &event.what
             && *took > AT_ONCE
         {
-            return Err(format!("{name} took {took:?} with a majority that answers at once"));
+            return Err(format!("{scene} took {took:?} with a quorum that answers at once"));
         }
         let What::Returned(returned) = &event.what else { return Ok(()) };
         // A process that stands still returns from nothing.

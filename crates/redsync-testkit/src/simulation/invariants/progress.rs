@@ -1,6 +1,4 @@
-//! Somebody gets the lock when a majority is up, gives it back, and background work comes to its end.
-
-use redsync_core::Released;
+//! Somebody gets the lock when a quorum is up, gives it back, is told what happened, and background work comes to its end.
 
 use super::{Invariant, View};
 use crate::simulation::event::{Event, What};
@@ -14,9 +12,9 @@ impl Invariant for Progress {
 
     fn observe(&mut self, event: &Event, _: &View<'_>) -> Result<(), String> {
         match &event.what {
-            What::Undisturbed { outcome: Ok(Released::Held), .. } => Ok(()),
-            What::Undisturbed { name, outcome, .. } => {
-                Err(format!("{name} with a majority up and nobody else there: {outcome:?}"))
+            What::Undisturbed { outcome: Ok(()), .. } => Ok(()),
+            What::Undisturbed { scene, outcome: Err(why), .. } => {
+                Err(format!("{scene} with a quorum up and nothing else wrong: {why}"))
             }
             What::StillBusy { tasks } => Err(format!("{tasks} tasks go on in the background")),
             What::Fault(..)

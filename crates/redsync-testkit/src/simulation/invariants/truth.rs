@@ -11,6 +11,9 @@ use redsync_core::{Moment, Released, machine::NodeSet};
 use super::{Invariant, View, losses::Losses};
 use crate::simulation::event::{Event, Granted, What};
 
+/// What comes of rounding between clocks.
+const ROUNDING: Duration = Duration::from_micros(1);
+
 #[derive(Default)]
 pub(super) struct Truth {
     values: BTreeSet<Arc<str>>,
@@ -29,6 +32,9 @@ struct Known {
     stood: NodeSet,
     since: Moment,
     given_up: Moment,
+    is_given_up: bool,
+    /// Whether a release has told that it held the lock until then.
+    is_free: bool,
 }
 
 impl Invariant for Truth {
@@ -44,7 +50,7 @@ impl Invariant for Truth {
             What::Lost { lock } => self.lost(*lock, event.at, view),
             What::GivenUp { lock } => {
                 if let Some(known) = self.locks.get_mut(lock) {
-                    known.given_up = event.at;
+                    (known.given_up, known.is_given_up) = (event.at, true);
                 }
                 Ok(())
             }
@@ -80,7 +86,18 @@ impl Truth {
             return Err(format!("the generated value of lock {lock} was used before"));
         }
         let (until, stood) = (now.plus(valid_for), view.standing_for(&name, &value, valid_for));
-        let known = Known { name, value, is_fixed, revives, until, stood, since: now, given_up: now };
+        let known = Known {
+            name,
+            value,
+            is_fixed,
+            revives,
+            until,
+            stood,
+            since: now,
+            given_up: now,
+            is_given_up: false,
+            is_free: false,
+        };
         self.locks.insert(lock, known);
         Ok(())
     }
@@ -94,7 +111,10 @@ impl Truth {
     ) -> Result<(), String> {
         let Some(known) = self.locks.get_mut(&lock) else { return Ok(()) };
         let until = now.plus(valid_for);
-        if until < known.until {
+        if known.is_free && !known.revives {
+            return Err(format!("lock {lock} was extended after it was released"));
+        }
+        if until.plus(ROUNDING) < known.until {
             return Err(format!("an extension has shortened lock {lock}"));
         }
         known.until = until;
@@ -104,7 +124,7 @@ impl Truth {
 
     fn lost(&self, lock: u32, now: Moment, view: &View<'_>) -> Result<(), String> {
         match self.locks.get(&lock) {
-            Some(known) if !self.may_be_gone(known, now, view) => {
+            Some(known) if !known.is_given_up && !self.may_be_gone(known, now, view) => {
                 Err(format!("lock {lock} is called lost, and is valid for {:?}", known.until.since(now)))
             }
             Some(_) | None => Ok(()),
@@ -116,7 +136,16 @@ impl Truth {
         known.until <= now || known.stood.without(self.losses.since(known.since)).len() < view.quorum
     }
 
-    fn released(&self, lock: u32, released: Released, now: Moment, view: &View<'_>) -> Result<(), String> {
+    fn released(
+        &mut self,
+        lock: u32,
+        released: Released,
+        now: Moment,
+        view: &View<'_>,
+    ) -> Result<(), String> {
+        if let Some(known) = self.locks.get_mut(&lock) {
+            known.is_free |= released == Released::Held;
+        }
         let Some(known) = self.locks.get(&lock) else { return Ok(()) };
         if released == Released::AlreadyGone && !self.may_be_gone(known, now, view) {
             let left = known.until.since(now);

@@ -1,0 +1,255 @@
+//! The last act: a day on which nothing is wrong, but for a minority of the servers that are down or hang.
+//!
+//! Whatever is done comes as documented, and at once: neither dead nor hung servers cost anything while a quorum
+//! answers.
+
+use std::{
+    future::ready,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use futures_util::future::{Either, select};
+use redsync_core::{BoxFuture, ErrorKind, Guard, Mutex, Released, Runtime};
+
+use super::{
+    event::{What, Who},
+    network::Weather,
+    stage::{Desk, Stage},
+};
+use crate::cancel::drop_after;
+
+/// Long enough for what goes on in the background.
+const LONG: Duration = Duration::from_secs(30);
+/// A pause in which all that is on its way at this moment arrives.
+const INSTANT: Duration = Duration::from_micros(1);
+/// How many scenes each process plays.
+const SCENES_EACH: usize = 3;
+
+/// What was not as documented.
+type Verdict = Result<(), String>;
+
+/// One thing that users do, and what must come of it.
+type Scene = fn(Scenery) -> BoxFuture<'static, Verdict>;
+
+/// Where a scene is played.
+struct Scenery {
+    stage: Stage,
+    desk: Desk,
+    /// Of a name that nobody else uses.
+    mutex: Mutex,
+}
+
+const SCENES: [(&str, Scene); 8] = [
+    ("a lock is taken, extended and released", |scenery| Box::pin(scenery.a_lock_is_used())),
+    ("a rival is refused", |scenery| Box::pin(scenery.a_rival_is_refused())),
+    ("the same value is refused", |scenery| Box::pin(scenery.the_same_value_is_refused())),
+    ("a failed release is repeated", |scenery| Box::pin(scenery.a_failed_release_is_repeated())),
+    ("a lock is released by its value", |scenery| Box::pin(scenery.a_lock_is_released_by_its_value())),
+    ("a lock is deleted by hand", |scenery| Box::pin(scenery.a_lock_is_deleted_by_hand())),
+    ("no server can be reached", |scenery| Box::pin(scenery.no_server_can_be_reached())),
+    ("a call is cancelled", |scenery| Box::pin(scenery.a_call_is_cancelled())),
+];
+
+/// The last scene of a process.
+const CLOSING: (&str, Scene) = ("a client is shut down", |scenery| Box::pin(scenery.a_client_is_shut_down()));
+
+/// Plays the act.
+pub(super) fn play(stage: &Stage) {
+    let first = stage.index(stage.servers.len());
+    let minority = stage.servers.len() - stage.plan.quorum;
+    let down: Vec<_> = stage.servers.iter().cycle().skip(first).take(minority).collect();
+    for server in &down {
+        if stage.once_in(2) { server.node().stop() } else { server.node().pause() }
+    }
+    for desk in stage.desks() {
+        set_weather(&desk, Weather::default());
+        for _ in 0..SCENES_EACH {
+            let (name, scene) = SCENES.get(stage.index(SCENES.len())).copied().unwrap_or(CLOSING);
+            play_scene(stage, &desk, name, scene);
+        }
+        if stage.once_in(4) {
+            play_scene(stage, &desk, CLOSING.0, CLOSING.1);
+        }
+    }
+    for server in down {
+        server.node().start();
+        server.node().resume();
+    }
+    let tasks = stage.world.run_until_idle(LONG);
+    if tasks > 0 {
+        stage.record(Who::Fate, What::StillBusy { tasks });
+    }
+    stage.record(Who::Fate, What::MustBeClean { names: "day:" });
+}
+
+fn play_scene(stage: &Stage, desk: &Desk, name: &'static str, scene: Scene) {
+    if stage.is_violated() {
+        return;
+    }
+    let begun = stage.world.now();
+    let mutex = desk.client.mutex(format!("day:{}", stage.next_lock())).tries(1);
+    let mutex = mutex.extend_tries(1).release_tries(1);
+    let scenery = Scenery { stage: stage.clone(), desk: desk.clone(), mutex };
+    let outcome = stage.world.block_on(scene(scenery));
+    let took = stage.world.now().since(begun);
+    stage.record(Who::Fate, What::Undisturbed { scene: name, outcome, took });
+}
+
+fn set_weather(desk: &Desk, weather: Weather) {
+    desk.paths.iter().for_each(|path| path.set_weather(weather));
+}
+
+impl Scenery {
+    async fn a_lock_is_used(self) -> Verdict {
+        let has_given = AtomicBool::new(false);
+        let mutex = match self.stage.pick(4) {
+            0 => self.mutex.label("day"),
+            1 => self.mutex.with_value("of the day"),
+            // One try takes one value, so that it does not matter that there is no other.
+            2 => self.mutex.value_fn(move || match has_given.swap(true, Ordering::Relaxed) {
+                false => Ok("the only one".to_owned()),
+                true => Err("there was only one".into()),
+            }),
+            _ => self.mutex,
+        };
+        let guard = lock(&mutex).await?;
+        guard.extend().await.map_err(|error| error.to_string())?;
+        release(guard, Released::Held).await
+    }
+
+    async fn a_rival_is_refused(self) -> Verdict {
+        let guard = lock(&self.mutex).await?;
+        fails(&self.mutex.clone().with_value("the rival's"), ErrorKind::Taken).await?;
+        fails(&self.mutex, ErrorKind::Taken).await?;
+        release(guard, Released::Held).await?;
+        // What the rival has asked for may arrive only now, and is taken back.
+        self.stage.wait(INSTANT).await;
+        release(lock(&self.mutex).await?, Released::Held).await
+    }
+
+    async fn the_same_value_is_refused(self) -> Verdict {
+        let mutex = self.mutex.with_value("everybody's");
+        let guard = lock(&mutex).await?;
+        fails(&mutex, ErrorKind::HeldUnderThisValue).await?;
+        release(guard, Released::Held).await
+    }
+
+    async fn a_failed_release_is_repeated(self) -> Verdict {
+        let mutex = match self.stage.once_in(2) {
+            true => self.mutex.with_value("the worker's"),
+            false => self.mutex,
+        };
+        let guard = lock(&mutex).await?;
+        set_weather(&self.desk, Weather { is_refused: true, ..Weather::default() });
+        let failed = guard.release().await;
+        set_weather(&self.desk, Weather::default());
+        let error = failed.err().ok_or("a release succeeded at servers that cannot be reached")?;
+        is(error.kind(), ErrorKind::Unreachable)?;
+        let guard = error.into_guard();
+        is(guard.is_valid(), false)?;
+        let released = guard.release().await.map_err(|error| error.to_string())?;
+        if released == Released::AlreadyGone {
+            return Err("called gone".to_owned());
+        }
+        // Nothing keeps the value from being used again.
+        self.stage.wait(INSTANT).await;
+        release(lock(&mutex).await?, Released::Held).await
+    }
+
+    async fn a_lock_is_released_by_its_value(self) -> Verdict {
+        let mutex = self.mutex.clone().with_value("the job's");
+        let guard = lock(&mutex).await?;
+        mutex.extend().await.map_err(|error| error.to_string())?;
+        unlock(&mutex, Released::Held).await?;
+        unlock(&mutex, self.gone()).await?;
+        is(mutex.extend().await.map_err(|error| error.kind()), Err(ErrorKind::Lost))?;
+        match self.stage.once_in(2) {
+            true => release(guard, self.gone()).await,
+            // A fixed value that is nobody's any more may be a rival's by now.
+            false => lost(guard, Released::Expired).await,
+        }
+    }
+
+    async fn a_lock_is_deleted_by_hand(self) -> Verdict {
+        let guard = lock(&self.mutex).await?;
+        for server in &self.stage.servers {
+            server.node().execute(&["DEL", guard.name()]).map_err(|error| error.to_string())?;
+        }
+        match self.stage.once_in(2) {
+            true => release(guard, self.gone()).await,
+            false => lost(guard, self.gone()).await,
+        }
+    }
+
+    async fn no_server_can_be_reached(self) -> Verdict {
+        let guard = lock(&self.mutex).await?;
+        set_weather(&self.desk, Weather { is_refused: true, ..Weather::default() });
+        let (refused, extended) = (fails(&self.mutex, ErrorKind::Unreachable).await, guard.extend().await);
+        set_weather(&self.desk, Weather::default());
+        refused?;
+        is(extended.map_err(|error| error.kind()), Err(ErrorKind::Unreachable))?;
+        is(guard.is_valid(), true)?;
+        release(guard, Released::Held).await
+    }
+
+    async fn a_call_is_cancelled(self) -> Verdict {
+        let at_once = self.mutex.lock_unless(ready(())).await;
+        is(at_once.map(drop).map_err(|error| error.kind()), Err(ErrorKind::Cancelled))?;
+        let guard = lock(&self.mutex).await?;
+        let mutex = self.mutex.tries(100).retry_delay(LONG);
+        let wakes = self.stage.world.sleep_until(self.stage.world.now());
+        let while_it_waits = mutex.lock_unless(wakes).await;
+        is(while_it_waits.map(drop).map_err(|error| error.kind()), Err(ErrorKind::Cancelled))?;
+        release(guard, Released::Held).await
+    }
+
+    async fn a_client_is_shut_down(self) -> Verdict {
+        let client = &self.desk.client;
+        let guard = lock(&self.mutex).await?;
+        let mutex = self.mutex.clone().tries(100).retry_delay(LONG);
+        let begun = pin!(mutex.lock());
+        let turn = self.stage.world.sleep_until(self.stage.world.now());
+        let Either::Right((_, waiting)) = select(begun, turn).await else {
+            return Err("a lock that is held was granted or refused at once".to_owned());
+        };
+        // All but the waiting happens on the first poll.
+        let _ = drop_after(1, client.shutdown()).await;
+        is(waiting.await.map(drop).map_err(|error| error.kind()), Err(ErrorKind::Cancelled))?;
+        fails(&self.mutex, ErrorKind::Cancelled).await?;
+        guard.extend().await.map_err(|error| error.to_string())?;
+        release(guard, Released::Held).await
+    }
+
+    /// What a release of a lock says that is gone: where requests may be sent twice, the first may have deleted it.
+    fn gone(&self) -> Released {
+        if self.stage.plan.repeats { Released::Unclear } else { Released::AlreadyGone }
+    }
+}
+
+async fn lock(mutex: &Mutex) -> Result<Guard, String> {
+    mutex.lock().await.map_err(|error| error.to_string())
+}
+
+async fn fails(mutex: &Mutex, kind: ErrorKind) -> Verdict {
+    is(mutex.try_lock().await.map(drop).map_err(|error| error.kind()), Err(kind))
+}
+
+async fn lost(guard: Guard, released: Released) -> Verdict {
+    is(guard.extend().await.map_err(|error| error.kind()), Err(ErrorKind::Lost))?;
+    is(guard.is_valid(), false)?;
+    release(guard, released).await
+}
+
+async fn release(guard: Guard, expected: Released) -> Verdict {
+    is(guard.release().await.map_err(|error| error.to_string()), Ok(expected))
+}
+
+async fn unlock(mutex: &Mutex, expected: Released) -> Verdict {
+    is(mutex.unlock().await.map_err(|error| error.to_string()), Ok(expected))
+}
+
+fn is<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Verdict {
+    if found == expected { Ok(()) } else { Err(format!("{found:?} instead of {expected:?}")) }
+}
