@@ -25,7 +25,7 @@ const LONG: Duration = Duration::from_secs(30);
 /// A pause in which all that is on its way at this moment arrives.
 const INSTANT: Duration = Duration::from_micros(1);
 /// How many scenes each process plays.
-const SCENES_EACH: usize = 3;
+const SCENES_EACH: usize = 2;
 
 /// What was not as documented.
 type Verdict = Result<(), String>;

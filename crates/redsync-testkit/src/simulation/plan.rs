@@ -96,7 +96,7 @@ impl Plan {
             quorum,
             processes: 3,
             tasks: 2,
-            rounds: 30,
+            rounds: 26,
             troubles: 38,
             of_one_mind,
             repeats: !of_one_mind && (seed / 15).is_multiple_of(4),
@@ -106,7 +106,7 @@ impl Plan {
             calm: if (seed / 2).is_multiple_of(2) { ms(0) } else { ms(2) },
             // Some calls outlast the keys that they have set.
             deadline: if reuses { TTL * 3 } else { ms(1500) },
-            tries: if reuses { 40 } else { 4 },
+            tries: if reuses { 20 } else { 4 },
             // Two clocks may differ by twice that, which is within the drift factor of one in a hundred.
             clock_error: if is_broken(Broken::Clocks) { 40_000 } else { 4_500 },
             slow: if hasty { ms(90) } else { ms(450) },

@@ -17,8 +17,8 @@ use super::{lock, random::SplitMix64};
 #[derive(Default)]
 pub(super) struct Executor {
     ready: Arc<ReadyQueue>,
-    /// Without the one that is being polled.
-    tasks: Mutex<BTreeMap<u64, BoxFuture<'static, ()>>>,
+    /// The one that is being polled has left its place empty.
+    tasks: Mutex<BTreeMap<u64, Option<BoxFuture<'static, ()>>>>,
     handles_so_far: AtomicU64,
     running: AtomicBool,
 }
@@ -31,7 +31,7 @@ impl Executor {
 
     pub(super) fn spawn(&self, task: BoxFuture<'static, ()>) {
         let mut tasks = lock(&self.tasks);
-        tasks.insert(self.ready_handle().id, task);
+        tasks.insert(self.ready_handle().id, Some(task));
     }
 
     /// A handle of its own for something to poll, which is queued for its first poll.
@@ -53,13 +53,15 @@ impl Executor {
     pub(super) fn poll(&self, handle: &Arc<Handle>) {
         let Some(mut task) = self.take(handle.id) else { return };
         let waker = Waker::from(Arc::clone(handle));
-        if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-            lock(&self.tasks).insert(handle.id, task);
+        if task.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            lock(&self.tasks).remove(&handle.id);
+        } else if let Some(place) = lock(&self.tasks).get_mut(&handle.id) {
+            *place = Some(task);
         }
     }
 
     pub(super) fn tasks_alive(&self) -> usize {
-        lock(&self.tasks).len()
+        lock(&self.tasks).values().flatten().count()
     }
 
     /// Drops all tasks, and those that the dropped ones spawn on their way out.
@@ -84,7 +86,7 @@ impl Executor {
     }
 
     fn take(&self, id: u64) -> Option<BoxFuture<'static, ()>> {
-        lock(&self.tasks).remove(&id)
+        lock(&self.tasks).get_mut(&id)?.take()
     }
 }
 

@@ -33,11 +33,10 @@ impl Future for Sleep {
         if clock.now >= self.at {
             return Poll::Ready(());
         }
-        let waker = cx.waker().clone();
         let replaced = match self.timer {
-            Some(key) => clock.timers.replace(key, waker),
+            Some(key) => clock.timers.replace(key, cx.waker()),
             None => {
-                self.timer = Some(clock.timers.set(self.at, waker));
+                self.timer = Some(clock.timers.set(self.at, cx.waker().clone()));
                 None
             }
         };

@@ -23,8 +23,12 @@ impl Timers {
         key
     }
 
-    pub(super) fn replace(&mut self, key: TimerKey, waker: Waker) -> Option<Waker> {
-        self.wakers.insert(key, waker)
+    pub(super) fn replace(&mut self, key: TimerKey, waker: &Waker) -> Option<Waker> {
+        match self.wakers.get_mut(&key) {
+            Some(old) if old.will_wake(waker) => None,
+            Some(old) => Some(std::mem::replace(old, waker.clone())),
+            None => self.wakers.insert(key, waker.clone()),
+        }
     }
 
     pub(super) fn remove(&mut self, key: TimerKey) -> Option<Waker> {
