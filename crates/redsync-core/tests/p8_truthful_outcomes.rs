@@ -12,7 +12,7 @@ use std::error::Error as _;
 
 use common::{NAME, Quorum, TTL, ms};
 use redsync_core::{
-    Answer, ErrorKind, InvalidOption, Mutex, NodeErrorKind, Redsync, Released, wire::Refusal,
+    Answer, ErrorKind, InvalidOption, Mutex, NodeErrorKind, Redsync, Released, Runtime, wire::Refusal,
 };
 use redsync_testkit::cancel::drop_after;
 use redsync_testkit::{
@@ -132,7 +132,6 @@ fn a_release_whose_replies_were_lost_does_not_pretend_to_know() {
     quorum.nodes[0].lose_replies(Loss::Broken);
     let released = quorum.block_on(async {
         let service = async {
-            use redsync_core::Runtime;
             quorum.runtime.sleep_until(quorum.runtime.now().plus(ms(5))).await;
             quorum.nodes[0].lose_replies(Loss::Never);
         };
@@ -310,7 +309,6 @@ fn votes_do_not_carry_over_from_one_try_to_the_next() {
     quorum.nodes[2].stop();
     let extended = quorum.block_on(async {
         let switch = async {
-            use redsync_core::Runtime;
             quorum.runtime.sleep_until(quorum.runtime.now().plus(ms(5))).await;
             quorum.nodes[0].stop();
             quorum.nodes[1].start();
@@ -351,4 +349,45 @@ fn an_error_that_quotes_the_value_is_told_without_it() {
     }
     assert!(texts.iter().any(|text| text.contains("unknown command 'EVALSHA'")), "{texts:?}");
     assert!(texts.iter().all(|text| !text.contains("s3cret")), "{texts:?}");
+}
+
+#[test]
+fn an_extension_waits_for_the_node_that_tells_a_lost_lock_from_nodes_that_are_down() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().extend_tries(1).lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[0].stop();
+    quorum.nodes[1..].iter().for_each(MemoryNode::wipe);
+    quorum.nodes[2].delay_replies(ms(50));
+    let error = quorum.block_on(guard.extend()).expect_err("gone from two of three");
+    assert_eq!(error.kind(), ErrorKind::Lost);
+    assert!(!guard.is_valid());
+}
+
+#[test]
+fn a_release_that_cannot_become_certain_does_not_wait_for_a_hung_node() {
+    let quorum = Quorum::build(3, |node| node.delivering(redsync_core::Delivery::MayRepeat));
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[0].pause();
+    quorum.nodes[1..].iter().for_each(MemoryNode::wipe);
+    let begun = quorum.runtime.now();
+    // An earlier copy of the request may have deleted it.
+    assert_eq!(quorum.block_on(guard.release()).expect("a quorum answers"), Released::Unclear);
+    assert!(quorum.runtime.now().since(begun) < ms(10));
+    quorum.nodes[0].resume();
+}
+
+#[test]
+fn a_release_that_was_not_sent_is_repeated_by_its_guard_where_requests_may_be_sent_twice() {
+    let quorum = Quorum::build(3, |node| node.delivering(redsync_core::Delivery::MayRepeat));
+    let mutex = quorum.mutex().with_value("job-7").release_tries(1);
+    let guard = quorum.block_on(mutex.lock()).expect("free");
+    quorum.settle();
+    quorum.nodes.iter().for_each(MemoryNode::stop);
+    let error = quorum.block_on(guard.release()).expect_err("all are down");
+    quorum.nodes.iter().for_each(MemoryNode::start);
+    assert_eq!(quorum.block_on(error.into_guard().release()).expect("all are up"), Released::Held);
+    let guard = quorum.block_on(mutex.tries(2).lock()).expect("nothing is in doubt");
+    guard.leave();
 }

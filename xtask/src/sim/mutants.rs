@@ -31,6 +31,11 @@ const COMMAND: &str = "crates/redsync-core/src/wire/command.rs";
 const DRIVE: &str = "crates/redsync-core/src/drive.rs";
 const DOUBT: &str = "crates/redsync-core/src/doubt.rs";
 const HELD: &str = "crates/redsync-core/src/held.rs";
+const CALL: &str = "crates/redsync-core/src/call.rs";
+const ERROR: &str = "crates/redsync-core/src/error.rs";
+const NATIVE: &str = "crates/redsync-core/src/wire/native.rs";
+const REDSYNC: &str = "crates/redsync-core/src/redsync.rs";
+const BACKGROUND: &str = "crates/redsync-core/src/background.rs";
 const TARGET: &str = "crates/redsync-core/src/target.rs";
 const PLAN: &str = "crates/redsync-core/src/plan.rs";
 
@@ -121,8 +126,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         EXTEND: "self.plan.valid_until.is_some_and(|end| end <= now)" => "self.plan.valid_until.is_none() && now == Moment::default()",
         HELD: "if state.valid_until > now {" => "if state.valid_until > Moment::default() {";
     "an extension takes one refusal for the loss of the lock":
-        EXTEND: "if self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed() {"
-            => "if refused > 0 {";
+        EXTEND: "self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed()" => "refused > 0";
     "what an extension set after the release is left":
         EXTEND: "if self.given_back && self.plan.revive && !self.plan.exact && may_have_revived {"
             => "if self.given_back && self.plan.exact && may_have_revived {";
@@ -130,8 +134,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         HELD: "self.undoing.iter().fold(NodeSet::EMPTY, |nodes, (_, more)| nodes.union(*more))"
             => "self.undoing.iter().fold(NodeSet::EMPTY, |nodes, _| nodes)";
     "a release judged over all nodes" ("a design"):
-        RELEASE: "if self.sweep.found(Found::Held).len() >= self.plan.quorum.needed() {"
-            => "if self.sweep.found(Found::Held).len() >= self.plan.quorum.nodes() {";
+        RELEASE: "if held >= needed {" => "if held >= self.plan.quorum.nodes() {";
     "a missing key after a lost reply called gone":
         SWEEP: "(Answer::Refused(_), true) => Found::GoneNow," => "(Answer::Refused(_), true) => Found::NotHeld,";
     "a guard that is being released still called valid":
@@ -154,6 +157,36 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         ACQUIRE: "if self.plan.wait_for_all && tally.open > 0 && !time_is_over {" => "if tally.open > 0 && !time_is_over {";
     "what an extension that was sent twice set after the release is left":
         EXTEND: "revived || doubtful || granted && self.plan.may_repeat.contains(id.node())" => "revived || doubtful";
+    "a rejection believed where requests are sent twice":
+        CALL: "as_certain_as(seat.node().delivery(), outcome)" => "outcome";
+    "a fixed value's clean-up goes on until its validity ends":
+        ACQUIRE: "let undo_until = valid_until.minus(self.plan.node_timeout);" => "let undo_until = valid_until;";
+    "the validity is that of the extension which is done last":
+        HELD: "state.valid_until = state.valid_until.max(valid_until);" => "state.valid_until = valid_until;";
+    "an extension does not wait to know that the lock is lost":
+        EXTEND: "&& self.may_prove_loss() => {}" => "&& self.tries == 0 => {}";
+    "a release waits for what can make nothing certain":
+        RELEASE: "if self.is_free() && !may_be_judged {" => "if self.is_free() && !may_be_judged && self.tries == 0 {";
+    "a delete that was not sent taken for one that may have been":
+        SWEEP: "matches!((&cell.stage, &cell.last), (Stage::Rest, Answer::Failed(_))) && !cell.lost_reply"
+            => "matches!((&cell.stage, &cell.last), (Stage::Rest, Answer::Failed(_))) && !cell.lost_reply && !cell.may_be_deleted";
+    "a fixed value locked out by a release that failed":
+        SWEEP: "(Stage::Rest, Answer::Failed(_)) if cell.is_left && !cell.lost_reply => false," => "";
+    "nothing deleted taken for a delete":
+        NATIVE: "Reply::Integer(0) => Ok(None)," => "Reply::Integer(0) => Ok(Some(Outcome::Granted)),";
+    "the chosen quorum is ignored":
+        REDSYNC: "Some(needed) => Quorum::new(nodes, needed).ok_or(InvalidOption::Quorum { needed, nodes })?,"
+            => "Some(_) => majority,";
+    "who waits is not told of the shutdown":
+        REDSYNC: "        self.world.closing.notify(usize::MAX);\n" => "";
+    "settled while something goes on":
+        BACKGROUND: "if self.running.load(Ordering::SeqCst) == 0 {" => "if self.running.load(Ordering::SeqCst) < 2 {";
+    "a lock that is taken called unreachable":
+        ERROR: "if !quorum.is_blocked_by(refusals.count()) {" => "if refusals.count() < 64 {";
+    "the same value taken for a rival's":
+        ERROR: "} else if quorum.is_blocked_by(by_same_value.count()) {" => "} else if by_same_value.count() > 64 {";
+    "a value that is not needed yet has to be there":
+        VALUES: "self.ahead = self.source.value().ok();" => "self.ahead = Some(self.source.value()?);";
     "the deadline is not kept":
         ACQUIRE: "if self.phase.is_waited_for() && call_is_over {" => "if self.phase.is_waited_for() && call_is_over && self.tries == 0 {";
 };
