@@ -51,6 +51,8 @@ mod troubles;
 #[cfg(test)]
 mod tests;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 pub use self::{
     clock::Clock,
     counts::Counts,
@@ -79,7 +81,12 @@ pub struct Run {
 /// Plays the world of `seed`. The same seed and settings give the same run.
 pub fn simulate(seed: u64, settings: &Settings) -> Run {
     let stage = stage::Stage::new(seed, settings);
-    acts::play(&stage);
-    let (counts, violation) = stage.close().into_parts();
+    // A panic is no way to keep a promise, and its seed is worth as much as any other.
+    let played = catch_unwind(AssertUnwindSafe(|| acts::play(&stage)));
+    let mut history = stage.close();
+    if let Err(panic) = played {
+        history.panicked(&*panic);
+    }
+    let (counts, violation) = history.into_parts();
     Run { counts, violation }
 }

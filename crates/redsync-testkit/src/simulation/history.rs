@@ -1,5 +1,7 @@
 //! [`History`]: everything that happened in one world, under the eyes of the invariants.
 
+use std::any::Any;
+
 use super::{
     counts::Counts,
     event::Event,
@@ -43,10 +45,24 @@ impl History {
         let violation = self.invariants.iter_mut().find_map(judge);
         self.events.push(event);
         if let Some((invariant, how)) = violation {
-            self.counts.violations = 1;
-            let log = self.events.iter().map(ToString::to_string).collect();
-            self.violation = Some(Violation { invariant, how, log });
+            self.violate(invariant, how);
         }
+    }
+
+    /// The world has ended in a panic: a bug, or tasks that go on and on while the clock stands still.
+    pub(super) fn panicked(&mut self, panic: &(dyn Any + Send)) {
+        if self.is_violated() {
+            return;
+        }
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+        self.violate("no panic", message.unwrap_or("of an unknown kind").to_owned());
+    }
+
+    fn violate(&mut self, invariant: &'static str, how: String) {
+        self.counts.violations = 1;
+        let log = self.events.iter().map(ToString::to_string).collect();
+        self.violation = Some(Violation { invariant, how, log });
     }
 
     pub(super) fn is_violated(&self) -> bool {

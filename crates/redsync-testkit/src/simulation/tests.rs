@@ -55,3 +55,21 @@ fn a_layer_of_ones_own_sees_every_request() {
     assert!(run.violation.is_none());
     assert!(seen.load(Ordering::Relaxed) > 200);
 }
+
+#[test]
+fn a_panic_is_told_with_everything_that_led_to_it() {
+    struct Panicking;
+    impl Node for Panicking {
+        fn call(&self, _: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
+            panic!("a driver's bug")
+        }
+        fn label(&self) -> Cow<'_, str> {
+            Cow::Borrowed("panicking")
+        }
+    }
+    let through: Layer = Arc::new(|_| Arc::new(Panicking));
+    let run = simulate(0, &Settings { through: Some(through), ..Settings::default() });
+    let violation = run.violation.unwrap();
+    assert_eq!((violation.invariant, violation.how.as_str()), ("no panic", "a driver's bug"));
+    assert!(!violation.log.is_empty());
+}
