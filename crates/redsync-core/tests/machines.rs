@@ -461,3 +461,35 @@ fn a_failed_release_of_a_fixed_value_goes_on_where_no_guard_tries_again() {
         assert!(matches!(machine.poll(), Action::Send { .. }), "the key is nobody's for its TTL");
     }
 }
+
+/// A delete that is sent when the validity is almost over may arrive when the value is a rival's.
+#[test]
+fn a_fixed_value_is_cleaned_up_only_while_its_validity_leaves_time_to_arrive() {
+    let mut machine = Acquire::new(acquire_plan(3, 1, true), Box::new(Counter(0)), START);
+    let sent = |machine: &mut Acquire<_>| -> Vec<_> {
+        std::iter::from_fn(|| match machine.poll() {
+            Action::Send { id, .. } => Some(id),
+            Action::WaitUntil(..) | Action::Done(_) | Action::Idle => None,
+        })
+        .collect()
+    };
+    let taken = Outcome::Refused(Refusal::Taken);
+    for (id, outcome) in sent(&mut machine).into_iter().zip([Outcome::Granted, taken.clone(), taken]) {
+        machine.handle(Event::Reply { id, outcome }, START);
+    }
+    let last = START.plus(Drift::DEFAULT.validity(Ttl::new(TTL).expect("in range"))).minus(NODE_TIMEOUT);
+    let (mut now, mut times) = (START, 0);
+    loop {
+        for id in sent(&mut machine) {
+            assert!(now < last, "deleted {:?} after the last moment", now.since(last));
+            times += 1;
+            machine.handle(Event::Reply { id, outcome: Outcome::Failed(NodeError::not_sent("down")) }, now);
+        }
+        match machine.poll() {
+            Action::WaitUntil(at, _) => now = at,
+            Action::Send { .. } | Action::Done(_) | Action::Idle => break,
+        }
+        machine.handle(Event::Tick, now);
+    }
+    assert!(times > 5 && now >= last, "it tries until then: {times} times, until {now:?}");
+}

@@ -159,8 +159,6 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         EXTEND: "revived || doubtful || granted && self.plan.may_repeat.contains(id.node())" => "revived || doubtful";
     "a rejection believed where requests are sent twice":
         CALL: "as_certain_as(seat.node().delivery(), outcome)" => "outcome";
-    "a fixed value's clean-up goes on until its validity ends":
-        ACQUIRE: "let undo_until = valid_until.minus(self.plan.node_timeout);" => "let undo_until = valid_until;";
     "the validity is that of the extension which is done last":
         HELD: "state.valid_until = state.valid_until.max(valid_until);" => "state.valid_until = valid_until;";
     "an extension does not wait to know that the lock is lost":

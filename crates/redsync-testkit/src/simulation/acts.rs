@@ -75,7 +75,8 @@ fn last_storm(stage: &Stage) {
 
 async fn storm_call(stage: Stage, desk: Desk) {
     for _ in 0..3 {
-        let mutex = desk.client.mutex("storm:a").ttl(HOUR).deadline(DEADLINE).tries(2);
+        let name = if stage.once_in(3) { "storm:a".to_owned() } else { format!("storm:{}", desk.number) };
+        let mutex = desk.client.mutex(name).ttl(HOUR).deadline(DEADLINE).tries(2);
         let mutex = mutex.node_timeout(ms(60)).retry_delay(ms(10)).revive_on_extend(stage.once_in(2));
         let mutex = if stage.once_in(2) { mutex.label("storm") } else { mutex };
         let polls = if stage.once_in(2) { stage.index(6) } else { usize::MAX };

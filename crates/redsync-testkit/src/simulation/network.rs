@@ -27,8 +27,8 @@ pub struct Weather {
     pub replies: Loss,
     /// Whether there is no connection, so that nothing is sent at all.
     pub is_refused: bool,
-    /// Whether the client misses the first reply to each request and sends the request again by itself. A path that
-    /// does so says that of its [delivery](Path::delivering).
+    /// Whether the client misses the first reply to each second request, by chance, and sends the request again by
+    /// itself. A path that does so says that of its [delivery](Path::delivering).
     pub repeats: bool,
 }
 
@@ -83,7 +83,7 @@ impl Path {
             Loss::Silent => return None,
         }
         let mut result = self.server.call(request.clone()).await;
-        if weather.repeats {
+        if weather.repeats && self.world.random() & 1 == 1 {
             self.delay(weather).await;
             // That the second was not sent says nothing of the first.
             let second = self.server.call(request).await;
