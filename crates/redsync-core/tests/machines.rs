@@ -465,7 +465,9 @@ fn a_failed_release_of_a_fixed_value_goes_on_where_no_guard_tries_again() {
 /// A delete that is sent when the validity is almost over may arrive when the value is a rival's.
 #[test]
 fn a_fixed_value_is_cleaned_up_only_while_its_validity_leaves_time_to_arrive() {
-    let mut machine = Acquire::new(acquire_plan(3, 1, true), Box::new(Counter(0)), START);
+    let node_timeout = Duration::from_secs(2);
+    let plan = AcquirePlan { node_timeout, ..acquire_plan(3, 1, true) };
+    let mut machine = Acquire::new(plan, Box::new(Counter(0)), START);
     let sent = |machine: &mut Acquire<_>| -> Vec<_> {
         std::iter::from_fn(|| match machine.poll() {
             Action::Send { id, .. } => Some(id),
@@ -477,7 +479,7 @@ fn a_fixed_value_is_cleaned_up_only_while_its_validity_leaves_time_to_arrive() {
     for (id, outcome) in sent(&mut machine).into_iter().zip([Outcome::Granted, taken.clone(), taken]) {
         machine.handle(Event::Reply { id, outcome }, START);
     }
-    let last = START.plus(Drift::DEFAULT.validity(Ttl::new(TTL).expect("in range"))).minus(NODE_TIMEOUT);
+    let last = START.plus(Drift::DEFAULT.validity(Ttl::new(TTL).expect("in range"))).minus(node_timeout);
     let (mut now, mut times) = (START, 0);
     loop {
         for id in sent(&mut machine) {
