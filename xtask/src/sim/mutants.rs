@@ -123,7 +123,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         EXTEND: "match self.plan.quorum.verdict(round.tally()) {"
             => "match Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally()) {";
     "an extension counts after the validity":
-        EXTEND: "Verdict::Won if self.is_expired(now) => self.fail(ExtendCause::Expired, now)," => "",
+        PLAN: "valid_until: target.valid_until," => "valid_until: None,",
         HELD: "if state.valid_until > now {" => "if state.valid_until > Moment::default() {";
     "an extension takes one refusal for the loss of the lock":
         EXTEND: "self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed()" => "refused > 0";

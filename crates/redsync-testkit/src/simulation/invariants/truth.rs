@@ -114,6 +114,9 @@ impl Truth {
         if known.is_free && !known.revives {
             return Err(format!("lock {lock} was extended after it was released"));
         }
+        if known.until.plus(ROUNDING) < now {
+            return Err(format!("lock {lock} was extended after its validity"));
+        }
         if until.plus(ROUNDING) < known.until {
             return Err(format!("an extension has shortened lock {lock}"));
         }
