@@ -36,6 +36,7 @@ const ERROR: &str = "crates/redsync-core/src/error.rs";
 const NATIVE: &str = "crates/redsync-core/src/wire/native.rs";
 const REDSYNC: &str = "crates/redsync-core/src/redsync.rs";
 const BACKGROUND: &str = "crates/redsync-core/src/background.rs";
+const OPTIONS: &str = "crates/redsync-core/src/options.rs";
 const TARGET: &str = "crates/redsync-core/src/target.rs";
 const PLAN: &str = "crates/redsync-core/src/plan.rs";
 
@@ -186,7 +187,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "a value that is not needed yet has to be there":
         VALUES: "self.ahead = self.source.value().ok();" => "self.ahead = Some(self.source.value()?);";
     "the deadline is not kept":
-        ACQUIRE: "if self.phase.is_waited_for() && call_is_over {" => "if self.phase.is_waited_for() && call_is_over && self.tries == 0 {";
+        OPTIONS: "deadline: self.deadline," => "deadline: None,";
 };
 
 #[cfg(test)]

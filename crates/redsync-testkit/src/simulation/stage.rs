@@ -133,7 +133,7 @@ impl Stage {
 
     pub(super) fn record(&self, who: Who, what: What) {
         let at = self.world.now();
-        let view = View { servers: &self.servers, quorum: self.plan.quorum };
+        let view = View { servers: &self.servers, quorum: self.plan.quorum, repeats: self.plan.repeats };
         lock(&self.history).record(Event { at, who, what }, &view);
     }
 

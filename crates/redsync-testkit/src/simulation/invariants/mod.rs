@@ -36,6 +36,8 @@ pub(super) struct View<'a> {
     pub(super) servers: &'a [Server],
     /// How many of them make a quorum.
     pub(super) quorum: usize,
+    /// Whether requests may be sent twice, so that a late copy may set a key anew.
+    pub(super) repeats: bool,
 }
 
 impl View<'_> {

@@ -157,9 +157,10 @@ impl Truth {
         // A server that went back to older data may have it again.
         let standing = view.standing(&known.name, &known.value).without(self.losses.since(known.given_up));
         let is_free = released == Released::Held || released == Released::AlreadyGone;
-        // A rival's key may look the same where the value is fixed, and a late extension may have set one anew, which
-        // is about to be removed.
-        if is_free && !known.is_fixed && !known.revives && standing.len() >= view.quorum {
+        // A rival's key may look the same where the value is fixed; and a late extension, or the late copy of a request,
+        // may have set one anew, which is about to be removed.
+        let may_stand = known.is_fixed || known.revives || view.repeats;
+        if is_free && !may_stand && standing.len() >= view.quorum {
             return Err(format!("lock {lock} is called free, and stands at servers {standing:?}"));
         }
         Ok(())
