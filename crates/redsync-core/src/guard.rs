@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Error, ReleaseError, Released,
+    Error, Moment, ReleaseError, Released,
     drive::Drive,
     held::Held,
     machine::{Extend, ExtendCause, Release},
@@ -74,12 +74,13 @@ impl Guard {
     ///
     /// When the future is dropped, the keys may last longer, but the guard's validity stays what it was.
     pub async fn extend(&self) -> Result<(), Error> {
-        let mut result = self.extension().result().await;
+        let begun = self.world.runtime.now();
+        let mut result = self.extension(begun).result().await;
         // Another extension may have succeeded meanwhile, so that it is not the lock that has expired, but only
         // the validity that this one went by.
         if matches!(&result, Err(failure) if matches!(failure.cause, ExtendCause::Expired)) && self.is_valid()
         {
-            result = self.extension().result().await;
+            result = self.extension(begun).result().await;
         }
         match result {
             Ok(valid_until) => {
@@ -131,9 +132,9 @@ impl Guard {
         self.releases_on_drop = false;
     }
 
-    fn extension(&self) -> Drive<Extend> {
+    fn extension(&self, begun: Moment) -> Drive<Extend> {
         let target = self.held.to_extend(self.world.all_nodes(), self.settings.revive);
-        let drive = self.world.extend(&self.held.name, &self.settings, target);
+        let drive = self.world.extend(&self.held.name, &self.settings, target, begun);
         drive.following(Arc::clone(&self.held))
     }
 

@@ -258,7 +258,7 @@ impl Mutex {
     /// When the future is dropped, what was sent may still extend the lock.
     pub async fn extend(&self) -> Result<(), Error> {
         let (settings, target) = self.by_value()?;
-        let mut drive = self.world.extend(&self.name, &settings, target);
+        let mut drive = self.world.extend(&self.name, &settings, target, self.world.runtime.now());
         let result = drive.result().await;
         result.map(drop).map_err(|failure| Error::extend(&self.world, &self.name, failure))
     }

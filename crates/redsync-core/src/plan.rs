@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    Moment,
     drive::Drive,
     machine::{Acquire, AcquirePlan, Extend, ExtendPlan, Release, ReleasePlan},
     options::Settings,
@@ -34,14 +35,14 @@ impl World {
         Drive::new(Arc::clone(self), Arc::clone(name), Acquire::new(plan, Box::new(source), now))
     }
 
-    /// Starts to extend the lock called `name`.
+    /// Starts to extend the lock called `name`, for a call that began at `begun`.
     pub(crate) fn extend(
         self: &Arc<Self>,
         name: &Arc<str>,
         settings: &Settings,
         target: Target,
+        begun: Moment,
     ) -> Drive<Extend> {
-        let now = self.runtime.now();
         let plan = ExtendPlan {
             quorum: self.quorum,
             value: target.value,
@@ -54,10 +55,10 @@ impl World {
             node_timeout: settings.node_timeout,
             tries: settings.extend_tries,
             delay: settings.delay.clone(),
-            deadline: settings.deadline.map(|deadline| now.plus(deadline)),
+            deadline: settings.deadline.map(|deadline| begun.plus(deadline)),
             valid_until: target.valid_until,
         };
-        let machine: Extend = Extend::new(plan, Box::new(self.generator(name)), now);
+        let machine: Extend = Extend::new(plan, Box::new(self.generator(name)), self.runtime.now());
         Drive::new(Arc::clone(self), Arc::clone(name), machine)
     }
 

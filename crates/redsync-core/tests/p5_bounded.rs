@@ -14,6 +14,7 @@ use std::future::Future as _;
 
 use common::{NAME, Quorum, TTL, ms};
 use redsync_core::{ErrorKind, Released, Runtime};
+use redsync_testkit::memory::Loss;
 
 #[test]
 fn hung_nodes_cost_nothing_while_a_quorum_answers() {
@@ -151,4 +152,31 @@ fn a_fixed_value_can_be_used_again_once_a_release_that_failed_was_repeated() {
     quorum.nodes.iter().for_each(|node| node.start());
     assert_eq!(quorum.block_on(error.into_guard().release()).expect("reachable"), Released::Held);
     quorum.block_on(mutex.try_lock()).expect("the value is free, and nothing about it is on its way").leave();
+}
+
+#[test]
+fn an_extension_that_begins_anew_has_no_more_time_than_one_that_does_not() {
+    let quorum = Quorum::of(3);
+    let deadline = ms(150);
+    let guard = quorum.block_on(quorum.mutex().deadline(deadline).extend_tries(1).lock()).expect("free");
+    quorum.settle();
+    let all_requests = |loss| quorum.nodes.iter().for_each(|node| node.lose_requests(loss));
+    quorum.run_for(guard.valid_for().saturating_sub(ms(100)));
+    let begun = quorum.runtime.now();
+    let wait = |duration| quorum.runtime.sleep_until(begun.plus(duration));
+    all_requests(Loss::Silent);
+    // It goes by the validity of before, which ends first.
+    let early = guard.extend();
+    let other = async {
+        wait(ms(10)).await;
+        all_requests(Loss::Never);
+        guard.extend().await.expect("every node answers");
+        all_requests(Loss::Silent);
+    };
+    let (error, ()) = quorum.block_on(futures_util::future::join(early, other));
+    let error = error.expect_err("nobody answered");
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(quorum.runtime.now().since(begun), deadline);
+    assert!(guard.is_valid());
+    guard.leave();
 }
