@@ -391,3 +391,15 @@ fn a_release_that_was_not_sent_is_repeated_by_its_guard_where_requests_may_be_se
     let guard = quorum.block_on(mutex.tries(2).lock()).expect("nothing is in doubt");
     guard.leave();
 }
+
+#[test]
+fn an_extension_that_outlasts_the_validity_says_that_the_lock_is_lost() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().extend_tries(1).lock()).expect("free");
+    quorum.settle();
+    quorum.run_for(guard.valid_for().saturating_sub(ms(50)));
+    quorum.nodes.iter().for_each(MemoryNode::pause);
+    assert_eq!(quorum.block_on(guard.extend()).expect_err("nobody answers").kind(), ErrorKind::Expired);
+    assert!(!guard.is_valid());
+    guard.leave();
+}

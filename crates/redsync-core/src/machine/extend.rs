@@ -169,6 +169,9 @@ impl<S: Source> Extend<S> {
         if self.is_lost_by(self.rounds.last().map_or(0, |round| round.refused().len())) {
             return self.fail(ExtendCause::Lost, now);
         }
+        if self.is_expired(now) {
+            return self.fail(ExtendCause::Expired, now);
+        }
         if self.tries >= self.plan.tries {
             return self.fail(ExtendCause::GaveUp(GaveUp::Tries), now);
         }
@@ -177,7 +180,7 @@ impl<S: Source> Extend<S> {
             return self.fail(ExtendCause::GaveUp(GaveUp::Deadline), now);
         }
         // Not "expired" when the pause would outlast the validity: the lock is still held now.
-        if self.is_expired(until) && !self.is_expired(now) {
+        if self.is_expired(until) {
             return self.fail(ExtendCause::GaveUp(GaveUp::Validity), now);
         }
         self.phase = Phase::Resting { until };
