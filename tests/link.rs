@@ -281,7 +281,7 @@ fn slammed_door() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
 
 fn set(key: &str) -> Request {
     let ttl = Ttl::new(Duration::from_secs(60)).unwrap();
-    Command::Acquire { value: Value::new("value"), ttl, look: false }.request(&Arc::from(key))
+    Command::Acquire { value: Value::new("value"), ttl, look: false, proposal: None }.request(&Arc::from(key))
 }
 
 /// The reply to a SET that found no such key.

@@ -25,7 +25,7 @@ impl Holding {
     /// Takes in what a machine has found out, as the façade does until the lock is given back.
     pub(crate) fn note<M: Machine>(&self, machine: &M, slot: usize) {
         let mut state = self.held.state();
-        if !state.is_given_back {
+        if state.ending().is_none() {
             state.note(machine, u64::try_from(slot).unwrap_or(u64::MAX));
         }
     }
@@ -39,6 +39,7 @@ impl Clone for Holding {
             valid_until: Moment::default(),
             held: NodeSet::EMPTY,
             absent: NodeSet::EMPTY,
+            fence: None,
         };
         let held = Held::new(Arc::clone(&self.held.name), lease);
         *held.state() = self.held.state().clone();

@@ -80,7 +80,7 @@ pub(crate) struct Message {
 impl Reply {
     pub(crate) fn outcome(self) -> Outcome {
         match self {
-            Self::Granted => Outcome::Granted,
+            Self::Granted => Outcome::GRANTED,
             Self::Revived => Outcome::Revived,
             Self::Taken => Outcome::Refused(Refusal::Taken),
             Self::SameValue => Outcome::Refused(Refusal::SameValue),

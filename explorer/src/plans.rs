@@ -22,6 +22,7 @@ const DELAY: Delay = Delay::Constant(std::time::Duration::ZERO);
 
 pub(crate) fn acquire(search: &Search, role: &Role) -> AcquirePlan {
     AcquirePlan {
+        proposal: None,
         quorum: role.quorum,
         ttl: ttl(search),
         drift: Drift::DEFAULT,
@@ -39,6 +40,9 @@ pub(crate) fn acquire(search: &Search, role: &Role) -> AcquirePlan {
 
 pub(crate) fn extend(search: &Search, role: &Role, target: Target) -> ExtendPlan {
     ExtendPlan {
+        former: target.former,
+        fence: target.fence,
+        wait_for_all: false,
         quorum: role.quorum,
         value: target.value,
         exact: target.exact,
@@ -59,6 +63,7 @@ pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePl
     ReleasePlan {
         quorum: role.quorum,
         resend: target.resend(search.node_timeout()),
+        former: target.former,
         value: target.value,
         exact: target.exact,
         asked: target.nodes,

@@ -186,6 +186,8 @@ impl Process {
             Command::Extend { value, revive: true, .. } => (What::Revive, value),
             Command::Release { value, .. } if is_release => (What::GiveBack, value),
             Command::Release { value, .. } => (What::Undo, value),
+            Command::Rotate { to, .. } => (What::Extend, to),
+            Command::Raise { value, .. } => (What::Extend, value),
         };
         let value = value.as_str().parse().unwrap_or(0);
         let node = u8::try_from(id.node()).unwrap_or(u8::MAX);

@@ -107,7 +107,7 @@ where
 impl Said {
     fn outcome(self) -> Outcome {
         match self {
-            Self::Granted => Outcome::Granted,
+            Self::Granted => Outcome::GRANTED,
             Self::Revived => Outcome::Revived,
             Self::Taken => Outcome::Refused(Refusal::Taken),
             Self::SameValue => Outcome::Refused(Refusal::SameValue),

@@ -46,9 +46,9 @@ fn decode(input: &mut Unstructured<'_>) -> Result<()> {
 fn commands() -> Vec<Command> {
     let value = Value::new(SECRET);
     let Some(ttl) = Ttl::new(Duration::from_secs(8)) else { return Vec::new() };
-    let acquire = |look| Command::Acquire { value: value.clone(), ttl, look };
-    let extend = |revive| Command::Extend { value: value.clone(), ttl, revive };
-    let release = |in_one| Command::Release { value: value.clone(), in_one };
+    let acquire = |look| Command::Acquire { value: value.clone(), ttl, look, proposal: None };
+    let extend = |revive| Command::Extend { value: value.clone(), ttl, revive, former: None, fence: None };
+    let release = |in_one| Command::Release { value: value.clone(), former: None, in_one };
     [false, true].into_iter().flat_map(|flag| [acquire(flag), extend(flag), release(flag)]).collect()
 }
 

@@ -14,7 +14,7 @@ use crate::{
     BoxFuture, Moment,
     call::exchange,
     doubt::Ticket,
-    held::Held,
+    held::{Ending, Held},
     machine::{Action, Event, Machine, RequestId, WaitReason},
     redsync::World,
     wire::{Command, Outcome},
@@ -72,7 +72,7 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
             let number = state.next_number();
             state.note(&engine.machine, number);
             drop(state);
-            engine.following = Some(Following { given_back: held.on_give_back(), held, number, told: false });
+            engine.following = Some(Following { given_back: held.on_give_back(), held, number, told: None });
         }
         self
     }
@@ -109,7 +109,8 @@ struct Following {
     held: Arc<Held>,
     number: u64,
     given_back: EventListener,
-    told: bool,
+    /// The ending that the machine knows of.
+    told: Option<Ending>,
 }
 
 /// After so many events other tasks get their turn: where every node fails at once and there is no delay between
@@ -168,11 +169,9 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Some(following) = &mut self.following
-            && !following.told
-            && Pin::new(&mut following.given_back).poll(cx).is_ready()
+            && let Poll::Ready(event) = following.poll_ending(cx)
         {
-            following.told = true;
-            return Poll::Ready(Event::Cancel);
+            return Poll::Ready(event);
         }
         if let Poll::Ready(Some((id, outcome))) = Pin::new(&mut self.calls).poll_next(cx) {
             return Poll::Ready(Event::Reply { id, outcome });
@@ -246,13 +245,31 @@ impl Following {
     /// Under the lock's state, so that a grant is either known when the lock is given back, or known to be late.
     fn tell<M: Machine>(&mut self, machine: &mut M, event: Event, now: Moment) {
         let mut state = self.held.state();
-        if state.is_given_back && !std::mem::replace(&mut self.told, true) {
-            machine.handle(Event::Cancel, now);
+        let ending = state.ending();
+        if let Some(news) = Self::news(&mut self.told, ending) {
+            machine.handle(news, now);
         }
         machine.handle(event, now);
-        if !state.is_given_back {
+        if ending.is_none() {
             state.note(machine, self.number);
         }
+    }
+
+    /// What the machine does not know yet. A lock that could not be handed back may still be released.
+    fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        while Pin::new(&mut self.given_back).poll(cx).is_ready() {
+            self.given_back = self.held.on_give_back();
+            let ending = self.held.state().ending();
+            if let Some(news) = Self::news(&mut self.told, ending) {
+                return Poll::Ready(news);
+            }
+        }
+        Poll::Pending
+    }
+
+    fn news(told: &mut Option<Ending>, ending: Option<Ending>) -> Option<Event> {
+        let is_news = std::mem::replace(told, ending) != ending;
+        ending.filter(|_| is_news).and_then(Ending::event)
     }
 
     fn report<M: Machine>(&self, machine: &M) {

@@ -1,13 +1,20 @@
 //! [`Error`]: why a call failed, with what every node said.
 
+mod guard;
+
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 use crate::{
-    Answer, Guard, InvalidOption, NodeError,
-    machine::{AcquireFailure, ExtendCause, ExtendFailure, GaveUp, Quorum, ReleaseFailure, ValueError},
+    Answer, InvalidOption, NodeError,
+    machine::{
+        AcquireFailure, ExtendCause, ExtendFailure, GaveUp, Quorum, ReleaseFailure, TransferCause,
+        TransferFailure, ValueError,
+    },
     redsync::World,
     wire::Refusal,
 };
+
+pub use guard::GuardError;
 
 /// Why a call failed.
 pub struct Error(Box<Inner>);
@@ -46,6 +53,9 @@ pub enum ErrorKind {
     Expired,
     /// The lock is held by this value no more: it expired, or was released, or is somebody else's.
     Lost,
+    /// Another delivery of the same token was adopted, or is about to be: leave the job to it, and come back when its TTL
+    /// is over.
+    AlreadyAdopted,
     /// The call was cancelled, or the [`Redsync`](crate::Redsync) was shut down.
     Cancelled,
     /// The value function failed; the source is its error.
@@ -144,16 +154,32 @@ impl Error {
             ExtendCause::GaveUp(gave_up) => (ErrorKind::Unreachable, Some(gave_up)),
         };
         let error = Self::new(kind, name, "extend", String::new()).heard(world, answers);
-        match gave_up {
-            Some(gave_up) => error.ended_by(gave_up, tries),
-            None => error.after(tries),
-        }
+        error.ended(gave_up, tries)
     }
 
     pub(crate) fn release(world: &World, name: &Arc<str>, failure: ReleaseFailure) -> Self {
         let ReleaseFailure { gave_up, tries, answers, not_deleted: _ } = failure;
         let error = Self::new(ErrorKind::Unreachable, name, "release", String::new());
         error.ended_by(gave_up, tries).heard(world, answers)
+    }
+
+    /// `operation` is to adopt, or to hand back.
+    pub(crate) fn transfer(
+        world: &World,
+        name: &Arc<str>,
+        operation: &'static str,
+        failure: TransferFailure,
+    ) -> Self {
+        let TransferFailure { cause, tries, answers } = failure;
+        let (kind, gave_up) = match cause {
+            TransferCause::Missing => (ErrorKind::Expired, None),
+            TransferCause::Taken => (ErrorKind::Taken, None),
+            TransferCause::Adopted => (ErrorKind::AlreadyAdopted, None),
+            TransferCause::GaveUp(GaveUp::Cancelled) => (ErrorKind::Cancelled, Some(GaveUp::Cancelled)),
+            TransferCause::GaveUp(gave_up) => (ErrorKind::Unreachable, Some(gave_up)),
+        };
+        let error = Self::new(kind, name, operation, String::new()).heard(world, answers);
+        error.ended(gave_up, tries)
     }
 
     fn new(kind: ErrorKind, name: &Arc<str>, operation: &'static str, ending: String) -> Self {
@@ -170,6 +196,13 @@ impl Error {
     fn after(mut self, tries: u32) -> Self {
         self.0.tries = tries;
         self
+    }
+
+    fn ended(self, gave_up: Option<GaveUp>, tries: u32) -> Self {
+        match gave_up {
+            Some(gave_up) => self.ended_by(gave_up, tries),
+            None => self.after(tries),
+        }
     }
 
     fn ended_by(mut self, gave_up: GaveUp, tries: u32) -> Self {
@@ -234,6 +267,7 @@ impl fmt::Display for ErrorKind {
             Self::Unreachable => "too few nodes answered",
             Self::Expired => "its validity ended first",
             Self::Lost => "it is held by this value no more",
+            Self::AlreadyAdopted => "another delivery of its token was adopted",
             Self::Cancelled => "cancelled",
             Self::NoValue => "the value function failed",
         })
@@ -251,6 +285,7 @@ impl fmt::Display for Answer {
             Self::Refused(Refusal::Taken) => f.write_str("taken"),
             Self::Refused(Refusal::SameValue) => f.write_str("held under this very value"),
             Self::Refused(Refusal::OtherValue) => f.write_str("another value stands there"),
+            Self::Refused(Refusal::Adopted) => f.write_str("adopted by another delivery"),
             Self::Refused(Refusal::Missing) => f.write_str("the key is gone"),
             Self::Failed(error) | Self::Unknown(error) => describe(error, f),
         }
@@ -283,59 +318,5 @@ fn describe(error: &NodeError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match error.source() {
         Some(cause) if error.code().is_none() => write!(f, "{error}: {cause}"),
         Some(_) | None => write!(f, "{error}"),
-    }
-}
-
-/// A release that failed, with the guard.
-///
-/// Dropping it lets the release go on in the background.
-pub struct ReleaseError {
-    error: Error,
-    guard: Box<Guard>,
-}
-
-impl ReleaseError {
-    pub(crate) fn new(error: Error, guard: Guard) -> Self {
-        Self { error, guard: Box::new(guard) }
-    }
-
-    /// Why the release failed.
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// Who has to act.
-    pub fn kind(&self) -> ErrorKind {
-        self.error.kind()
-    }
-
-    /// Gives the guard back, to try again or to [leave](Guard::leave) the lock to its TTL.
-    pub fn into_guard(self) -> Guard {
-        *self.guard
-    }
-}
-
-/// Drops the guard, so that the release goes on in the background.
-impl From<ReleaseError> for Error {
-    fn from(error: ReleaseError) -> Self {
-        error.error
-    }
-}
-
-impl fmt::Debug for ReleaseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.error, f)
-    }
-}
-
-impl fmt::Display for ReleaseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.error, f)
-    }
-}
-
-impl StdError for ReleaseError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.error.source()
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Error, Moment, ReleaseError, Released,
+    Error, GuardError, Moment, Released,
     drive::Drive,
     held::Held,
     machine::{Extend, ExtendCause, Release},
@@ -20,10 +20,10 @@ use crate::{
 /// Dropping it releases the lock in the background; [`release`](Self::release) is the checked way.
 #[must_use = "dropping a guard releases its lock"]
 pub struct Guard {
-    world: Arc<World>,
-    held: Arc<Held>,
-    settings: Settings,
-    releases_on_drop: bool,
+    pub(crate) world: Arc<World>,
+    pub(crate) held: Arc<Held>,
+    pub(crate) settings: Settings,
+    pub(crate) releases_on_drop: bool,
 }
 
 impl Guard {
@@ -40,6 +40,13 @@ impl Guard {
     /// The value that stands at the key. Who knows it can extend and release the lock.
     pub fn value(&self) -> &str {
         self.held.value.as_str()
+    }
+
+    /// The lock's fencing number, greater than that of every earlier holder: what is to be protected remembers the
+    /// greatest that it has seen, and refuses who comes with a smaller one. `None` unless the lock was taken
+    /// [`fenced`](crate::Mutex::fenced).
+    pub fn fence(&self) -> Option<u64> {
+        self.held.fence
     }
 
     /// Whether nobody else can hold the lock now.
@@ -111,7 +118,7 @@ impl Guard {
     /// # Cancel safety
     ///
     /// When the future is dropped, the release goes on in the background.
-    pub async fn release(mut self) -> Result<Released, ReleaseError> {
+    pub async fn release(mut self) -> Result<Released, GuardError> {
         let mut drive = self.give_back();
         match drive.result().await {
             Ok(released) => {
@@ -122,7 +129,7 @@ impl Guard {
                 self.held.keep_only(failure.not_deleted);
                 let error = Error::release(&self.world, &self.held.name, failure);
                 self.releases_on_drop = true;
-                Err(ReleaseError::new(error, self))
+                Err(GuardError::new(error, self))
             }
         }
     }

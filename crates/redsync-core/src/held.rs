@@ -9,7 +9,7 @@ use event_listener::{Event, EventListener};
 
 use crate::{
     Moment, Value,
-    machine::{Lease, Machine, NodeSet},
+    machine::{self, Lease, Machine, NodeSet},
     target::Target,
 };
 
@@ -20,8 +20,23 @@ pub(crate) struct Held {
     pub(crate) value: Value,
     /// Whether rivals may use the same value.
     pub(crate) exact: bool,
+    /// The lock's fencing number.
+    pub(crate) fence: Option<u64>,
+    /// The token that the lock was adopted from has this value.
+    pub(crate) adopted_from: Option<Value>,
     state: Mutex<State>,
     given_back: Event,
+}
+
+/// How a guard ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Nothing of the lock is to stand any more.
+    Released,
+    /// The token's value is to stand again.
+    HandedBack,
+    /// The value stands for whoever has the token.
+    HandedOver,
 }
 
 #[derive(Clone, Debug)]
@@ -40,8 +55,21 @@ pub(crate) struct State {
     /// By the number of an extension: the nodes where it may yet delete the value once the lock was given back.
     undoing: Vec<(u64, NodeSet)>,
     followers: u64,
-    /// Whether the lock was given back; grants that arrive from then on are to be removed.
-    pub(crate) is_given_back: bool,
+    /// The value that the lock was adopted from, or is being handed back to: where it stands it goes with the lock.
+    former: Option<Value>,
+    /// How the guard has ended, if it has. Grants that arrive after that are to be undone.
+    ending: Option<Ending>,
+}
+
+impl Ending {
+    /// What a machine has to be told that keeps in step with the lock.
+    pub(crate) fn event(self) -> Option<machine::Event> {
+        match self {
+            Self::Released => Some(machine::Event::Cancel),
+            Self::HandedBack => Some(machine::Event::HandedBack),
+            Self::HandedOver => None,
+        }
+    }
 }
 
 impl State {
@@ -61,7 +89,12 @@ impl State {
 
     /// One that is being given back is nobody's to rely on, whatever becomes of the release.
     fn valid_until(&self) -> Moment {
-        if self.is_given_back { Moment::default() } else { self.valid_until }
+        if self.ending.is_some() { Moment::default() } else { self.valid_until }
+    }
+
+    /// How the guard has ended, if it has.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.ending
     }
 
     /// A number for a machine that keeps in step with the lock.
@@ -78,7 +111,7 @@ impl State {
 
 impl Held {
     pub(crate) fn new(name: Arc<str>, lease: Lease) -> Self {
-        let Lease { value, exact, valid_until, held: nodes, absent } = lease;
+        let Lease { value, exact, valid_until, held: nodes, absent, fence } = lease;
         let revivable = NodeSet::EMPTY;
         let held_until = valid_until;
         let state = State {
@@ -89,9 +122,17 @@ impl Held {
             revivable,
             undoing: Vec::new(),
             followers: 0,
-            is_given_back: false,
+            former: None,
+            ending: None,
         };
-        Self { name, value, exact, state: Mutex::new(state), given_back: Event::new() }
+        let (state, given_back) = (Mutex::new(state), Event::new());
+        Self { name, value, exact, fence, adopted_from: None, state, given_back }
+    }
+
+    /// The lock was adopted from a token with this value, which rivals may use too or not.
+    pub(crate) fn adopted(self, from: Value, exact: bool) -> Self {
+        self.state().former = Some(from.clone()).filter(|_| !exact);
+        Self { adopted_from: Some(from), ..self }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -132,7 +173,7 @@ impl Held {
     /// from then on.
     pub(crate) fn give_back(&self, all: NodeSet) -> Target {
         let mut state = self.state();
-        let again = std::mem::replace(&mut state.is_given_back, true);
+        let again = state.ending.replace(Ending::Released).is_some();
         let target = self.target(&state, all);
         let nodes = target.nodes.without(state.absent);
         // A release of such a value that failed goes on in the background, and has deleted what it could.
@@ -140,6 +181,23 @@ impl Held {
         drop(state);
         self.given_back.notify(usize::MAX);
         Target { nodes, may_be_deleted, ..target }
+    }
+
+    /// Marks the lock as going back to the token of this value, and returns what to rotate. From then on nobody can rely
+    /// on the lock, since the token may be adopted.
+    pub(crate) fn hand_back(&self, all: NodeSet, to: Value, exact: bool) -> Target {
+        let mut state = self.state();
+        state.ending = Some(Ending::HandedBack);
+        let target = self.target(&state, all);
+        state.former = Some(to).filter(|_| !exact);
+        drop(state);
+        self.given_back.notify(usize::MAX);
+        target
+    }
+
+    /// The lock belongs to whoever has its token.
+    pub(crate) fn hand_over(&self) {
+        self.state().ending = Some(Ending::HandedOver);
     }
 
     /// A release has failed, and has left the value in place at these nodes only.
@@ -151,7 +209,8 @@ impl Held {
     fn target(&self, state: &State, all: NodeSet) -> Target {
         let (value, exact) = (self.value.clone(), self.exact);
         let nodes = if exact { state.nodes } else { all };
-        Target { value, exact, nodes, may_be_deleted: NodeSet::EMPTY, valid_until: Some(state.valid_until) }
+        let (former, fence, valid_until) = (state.former.clone(), self.fence, Some(state.valid_until));
+        Target { value, exact, former, fence, nodes, may_be_deleted: NodeSet::EMPTY, valid_until }
     }
 
     /// Notified when the lock is given back from now on.

@@ -67,6 +67,35 @@ pub enum InvalidOption {
         /// The most.
         most: Duration,
     },
+    /// The lock is to have fencing numbers, and its name leaves no room for their counter in the same hash slot of a
+    /// cluster.
+    #[error(
+        "the name {0:?} of a lock with fencing numbers: a name with a `}}` needs a hash tag such as `{{tenant}}:42`"
+    )]
+    FencedName(Arc<str>),
+    /// The wait of a hand-over is zero, or beyond what Redis can count.
+    #[error("a wait of {0:?} for a lock that is handed over: it must be from 1 ms to 146 million years")]
+    Wait(Duration),
+    /// The token is of another lock, or not of the one that the guard was adopted from.
+    #[error(
+        "a token of the lock {token:?} for the lock {name:?}: a guard goes back to the token that it came from"
+    )]
+    OtherToken {
+        /// Which lock the token is of.
+        token: Arc<str>,
+        /// Which lock is meant.
+        name: Arc<str>,
+    },
+    /// The lock of the token was taken on another number of nodes.
+    #[error(
+        "a token of a lock on {token} nodes, where there are {nodes}: everyone has to use the same nodes"
+    )]
+    TokenNodes {
+        /// On how many it was taken.
+        token: usize,
+        /// How many there are here.
+        nodes: usize,
+    },
     /// The deadline is zero.
     #[error("a deadline of zero: the call could not even begin")]
     Deadline,
@@ -88,6 +117,7 @@ pub(crate) struct Options {
     pub(crate) wait_for_all: bool,
     pub(crate) shuffle: bool,
     pub(crate) revive: bool,
+    pub(crate) fenced: bool,
     pub(crate) exact: Option<Value>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) value_fn: Option<ValueFn>,
@@ -123,6 +153,7 @@ impl Default for Options {
             wait_for_all: false,
             shuffle: false,
             revive: false,
+            fenced: false,
             exact: None,
             label: None,
             value_fn: None,
@@ -144,6 +175,7 @@ pub(crate) struct Settings {
     pub(crate) wait_for_all: bool,
     pub(crate) shuffle: bool,
     pub(crate) revive: bool,
+    pub(crate) fenced: bool,
     pub(crate) exact: Option<Value>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) value_fn: Option<ValueFn>,
@@ -173,6 +205,7 @@ impl Options {
             wait_for_all: self.wait_for_all,
             shuffle: self.shuffle,
             revive: self.revive,
+            fenced: self.fenced,
             exact: self.exact.clone(),
             label: self.label.clone(),
             value_fn: self.value_fn.clone(),

@@ -1,11 +1,11 @@
 //! From the settings of a lock to a running machine.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use crate::{
-    Moment,
+    LockToken, Moment,
     drive::Drive,
-    machine::{Acquire, AcquirePlan, Extend, ExtendPlan, Release, ReleasePlan},
+    machine::{Acquire, AcquirePlan, Extend, ExtendPlan, Release, ReleasePlan, Transfer, TransferPlan},
     options::Settings,
     redsync::World,
     source::Generator,
@@ -29,6 +29,7 @@ impl World {
             source_is_fresh: settings.value_fn.is_none(),
             may_repeat: self.may_repeat,
             shuffle: settings.shuffle,
+            proposal: settings.fenced.then(|| self.proposal(0)),
         };
         let (label, value_fn) = (settings.label.clone(), settings.value_fn.clone());
         let source = Generator { label, value_fn, ..self.generator(name) };
@@ -43,13 +44,25 @@ impl World {
         target: Target,
         begun: Moment,
     ) -> Drive<Extend> {
-        let plan = ExtendPlan {
+        self.extend_by(name, self.extend_plan(settings, target, begun))
+    }
+
+    pub(crate) fn extend_by(self: &Arc<Self>, name: &Arc<str>, plan: ExtendPlan) -> Drive<Extend> {
+        let machine: Extend = Extend::new(plan, Box::new(self.generator(name)), self.runtime.now());
+        Drive::new(Arc::clone(self), Arc::clone(name), machine)
+    }
+
+    pub(crate) fn extend_plan(&self, settings: &Settings, target: Target, begun: Moment) -> ExtendPlan {
+        ExtendPlan {
             quorum: self.quorum,
             value: target.value,
             exact: target.exact,
+            former: target.former,
+            fence: target.fence,
             asked: target.nodes,
             ttl: settings.ttl,
             revive: settings.revive,
+            wait_for_all: false,
             may_repeat: self.may_repeat,
             drift: settings.drift,
             node_timeout: settings.node_timeout,
@@ -57,9 +70,7 @@ impl World {
             delay: settings.delay.clone(),
             deadline: settings.deadline.map(|deadline| begun.plus(deadline)),
             valid_until: target.valid_until,
-        };
-        let machine: Extend = Extend::new(plan, Box::new(self.generator(name)), self.runtime.now());
-        Drive::new(Arc::clone(self), Arc::clone(name), machine)
+        }
     }
 
     /// Starts to release the lock called `name`.
@@ -74,6 +85,7 @@ impl World {
             quorum: self.quorum,
             resend: target.resend(settings.node_timeout),
             value: target.value,
+            former: target.former,
             exact: target.exact,
             asked: target.nodes,
             may_be_deleted: self.may_repeat.union(target.may_be_deleted),
@@ -85,5 +97,66 @@ impl World {
         };
         let machine: Release = Release::new(plan, Box::new(self.generator(name)), now);
         Drive::new(Arc::clone(self), Arc::clone(name), machine)
+    }
+
+    /// Starts to take the lock over from `token`.
+    pub(crate) fn adopt(self: &Arc<Self>, token: &LockToken, settings: &Settings) -> Drive<Transfer> {
+        let now = self.runtime.now();
+        let plan = TransferPlan {
+            quorum: self.quorum,
+            from: token.secret().clone(),
+            exact: token.is_exact(),
+            asked: self.all_nodes(),
+            to: None,
+            ttl: settings.ttl,
+            full: token.full_ttl(),
+            proposal: token.fence().map(|fence| self.proposal(fence)),
+            drift: settings.drift,
+            node_timeout: settings.node_timeout,
+            tries: settings.tries,
+            delay: settings.delay.clone(),
+            deadline: settings.deadline.map(|deadline| now.plus(deadline)),
+        };
+        self.transfer(token.shared_name(), plan, now)
+    }
+
+    /// Starts to rotate the lock back to the value of `token`.
+    pub(crate) fn hand_back(
+        self: &Arc<Self>,
+        token: &LockToken,
+        settings: &Settings,
+        target: Target,
+    ) -> Drive<Transfer> {
+        let now = self.runtime.now();
+        let plan = TransferPlan {
+            quorum: self.quorum,
+            from: target.value,
+            exact: target.exact,
+            asked: target.nodes,
+            to: Some(token.secret().clone()),
+            ttl: token.full_ttl(),
+            full: token.full_ttl(),
+            proposal: None,
+            drift: settings.drift,
+            node_timeout: settings.node_timeout,
+            tries: settings.release_tries,
+            delay: settings.delay.clone(),
+            deadline: settings.deadline.map(|deadline| now.plus(deadline)),
+        };
+        self.transfer(token.shared_name(), plan, now)
+    }
+
+    fn transfer(self: &Arc<Self>, name: &Arc<str>, plan: TransferPlan, now: Moment) -> Drive<Transfer> {
+        let machine: Transfer = Transfer::new(plan, Box::new(self.generator(name)), now);
+        Drive::new(Arc::clone(self), Arc::clone(name), machine)
+    }
+
+    /// What to propose as a fencing number: the time in microseconds since 1970, or what comes after `last`.
+    ///
+    /// Nothing is decided by it that clocks could spoil: it is the counters that make numbers rise. A time is what they
+    /// begin with, so that numbers rise even where a counter is lost.
+    fn proposal(&self, last: u64) -> u64 {
+        let since = self.runtime.wall_clock().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX).max(last.saturating_add(1))
     }
 }

@@ -28,11 +28,8 @@ impl Source for Generator {
             let text = value_fn().map_err(ValueError::from)?;
             return if text.is_empty() { Err(Arc::new(EmptyValue)) } else { Ok(Value::new(text)) };
         }
-        let nonce = format!("{:016x}{:016x}", self.random(), self.random());
-        Ok(Value::new(match &self.label {
-            Some(label) => format!("{label}:{nonce}"),
-            None => nonce,
-        }))
+        let (lineage, nonce) = (self.random(), self.random());
+        Ok(Value::generated(self.label.as_deref(), lineage, nonce))
     }
 
     fn random(&mut self) -> u64 {

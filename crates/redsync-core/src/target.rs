@@ -12,6 +12,10 @@ pub(crate) struct Target {
     pub(crate) value: Value,
     /// Whether rivals may use the same value.
     pub(crate) exact: bool,
+    /// The value that it was adopted from, where that may still stand.
+    pub(crate) former: Option<Value>,
+    /// Its fencing number.
+    pub(crate) fence: Option<u64>,
     /// The nodes that may hold it.
     pub(crate) nodes: NodeSet,
     /// The nodes where an earlier release of ours may have deleted it: a missing key says nothing there.

@@ -66,7 +66,7 @@ enum Happening {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
-        5 => Just(Outcome::Granted),
+        5 => Just(Outcome::GRANTED),
         1 => Just(Outcome::Revived),
         2 => prop::sample::select(vec![Refusal::Taken, Refusal::SameValue, Refusal::OtherValue, Refusal::Missing])
             .prop_map(Outcome::Refused),
@@ -283,7 +283,7 @@ impl<M: Machine> Observed<M> {
     /// Answers everything, and lets time pass only where nothing is unanswered. The nodes recover at some time.
     fn answer_all(mut self, outcome: &Outcome) {
         for step in 0..4000 {
-            let outcome = if step < 200 { outcome } else { &Outcome::Granted };
+            let outcome = if step < 200 { outcome } else { &Outcome::GRANTED };
             if self.waits.is_none() {
                 return;
             } else if self.outstanding.is_empty() {
@@ -301,6 +301,7 @@ impl<M: Machine> Observed<M> {
 fn strange(pick: usize) -> RequestId {
     let quorum = Quorum::majority(64).expect("the most nodes");
     let plan = ReleasePlan {
+        former: None,
         quorum,
         value: Value::new("value"),
         exact: false,
@@ -325,7 +326,7 @@ fn strange(pick: usize) -> RequestId {
 /// Lets it all happen, and then each of the ways in which it can end.
 fn check<M: Machine>(machine: impl Fn() -> M, now: Moment, limits: Limits, happenings: &[Happening]) {
     let ends =
-        [Outcome::Granted, Outcome::Refused(Refusal::Missing), Outcome::Unknown(NodeError::unknown("lost"))];
+        [Outcome::GRANTED, Outcome::Refused(Refusal::Missing), Outcome::Unknown(NodeError::unknown("lost"))];
     for end in ends.iter().map(Some).chain([None]) {
         let mut observed = Observed::new(machine(), now, limits);
         happenings.iter().for_each(|happening| observed.happen(happening.clone()));
@@ -347,6 +348,7 @@ fn acquire_plan() -> impl Strategy<Value = (AcquirePlan, Moment)> {
         let exact = exact.then(|| Value::new("exact"));
         let deadline = deadline.map(|deadline| now.plus(deadline));
         let plan = AcquirePlan {
+            proposal: None,
             quorum,
             ttl,
             drift,
@@ -373,6 +375,9 @@ prop_compose! {
         let asked = NodeSet::first(quorum.nodes()).without(absent);
         let deadline = deadline.map(|deadline| now.plus(deadline));
         (ExtendPlan {
+            former: None,
+            fence: None,
+            wait_for_all: false,
             quorum, value: Value::new("value"), exact, asked, ttl, revive, may_repeat, drift, node_timeout,
             tries, delay, deadline, valid_until: valid_for.map(|valid_for| now.plus(valid_for)),
         }, now)
@@ -393,6 +398,7 @@ prop_compose! {
         let asked = NodeSet::first(quorum.nodes()).without(absent);
         let deadline = deadline.map(|deadline| now.plus(deadline));
         (ReleasePlan {
+            former: None,
             quorum, value: Value::new("value"), exact, resend, asked, may_be_deleted, ttl, node_timeout, tries,
             delay, deadline,
         }, now)

@@ -50,7 +50,7 @@ enum Happening {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
-        4 => Just(Outcome::Granted),
+        4 => Just(Outcome::GRANTED),
         1 => Just(Outcome::Refused(Refusal::Taken)),
         1 => Just(Outcome::Refused(Refusal::SameValue)),
         1 => Just(Outcome::Refused(Refusal::OtherValue)),
@@ -124,8 +124,7 @@ impl<M: Machine> Observed<M> {
 
     fn note_sent(&mut self, id: RequestId, command: Command) {
         assert!(self.sent.iter().all(|(other, _)| *other != id), "an id is used once");
-        let (Command::Acquire { value, .. } | Command::Extend { value, .. } | Command::Release { value, .. }) =
-            &command;
+        let value = command.value();
         let proof = self.proofs.entry((value.clone(), id.node())).or_default();
         match command {
             Command::Release { .. } => {
@@ -133,19 +132,23 @@ impl<M: Machine> Observed<M> {
                 assert!(may_be_set, "node {} said that it had not set it", id.node());
                 proof.deletes += 1;
             }
-            Command::Acquire { .. } | Command::Extend { .. } => proof.asked += 1,
+            Command::Acquire { .. }
+            | Command::Extend { .. }
+            | Command::Rotate { .. }
+            | Command::Raise { .. } => {
+                proof.asked += 1;
+            }
         }
         self.sent.push((id, command.clone()));
         self.outstanding.push((id, command));
     }
 
     fn note_reply(&mut self, id: RequestId, command: &Command, outcome: &Outcome) {
-        let (Command::Acquire { value, .. } | Command::Extend { value, .. } | Command::Release { value, .. }) =
-            command;
+        let value = command.value();
         let Some(proof) = self.proofs.get_mut(&(value.clone(), id.node())) else { return };
         match (command, outcome) {
             (Command::Release { .. }, Outcome::Failed(_)) => proof.deletes_that_failed += 1,
-            (Command::Acquire { .. }, Outcome::Granted) => proof.grants += 1,
+            (Command::Acquire { .. }, Outcome::Granted(_)) => proof.grants += 1,
             (Command::Acquire { .. }, Outcome::Refused(Refusal::Taken) | Outcome::Failed(_)) => {
                 proof.refusals += 1
             }
@@ -188,6 +191,7 @@ impl<M: Machine> Observed<M> {
 
 fn acquire_plan(nodes: usize, tries: u32, exact: bool) -> AcquirePlan {
     AcquirePlan {
+        proposal: None,
         quorum: Quorum::majority(nodes).expect("1 to 5"),
         ttl: Ttl::new(TTL).expect("in range"),
         drift: Drift::DEFAULT,
@@ -229,6 +233,9 @@ proptest! {
     ) {
         let valid_until = START.plus(TTL);
         let plan = ExtendPlan {
+            former: None,
+            fence: None,
+            wait_for_all: false,
             quorum: Quorum::majority(nodes).expect("1 to 5"),
             value: Value::new("value"),
             exact,
@@ -260,6 +267,7 @@ proptest! {
         nodes in 1_usize..6, tries in 1_u32..5, exact: bool, happenings in happenings(),
     ) {
         let plan = ReleasePlan {
+            former: None,
             quorum: Quorum::majority(nodes).expect("1 to 5"),
             value: Value::new("value"),
             exact,
@@ -289,7 +297,7 @@ fn a_quorum_that_answers_after_the_validity_is_no_lock() {
     // A process that was stopped finds time gone and the replies waiting.
     observed.now = START.plus(TTL);
     for _ in 0..2 {
-        observed.happen(Happening::Reply(0, Outcome::Granted));
+        observed.happen(Happening::Reply(0, Outcome::GRANTED));
     }
     assert_eq!(
         observed.sent.iter().filter(|(_, command)| matches!(command, Command::Release { .. })).count(),
@@ -311,6 +319,9 @@ fn nodes_are_asked_in_random_order_when_that_is_wanted() {
 #[test]
 fn an_extension_whose_quorum_answers_after_the_validity_does_not_count() {
     let plan = ExtendPlan {
+        former: None,
+        fence: None,
+        wait_for_all: false,
         quorum: Quorum::majority(3).expect("three"),
         value: Value::new("value"),
         exact: false,
@@ -333,7 +344,7 @@ fn an_extension_whose_quorum_answers_after_the_validity_does_not_count() {
     .collect();
     // A process that was stopped finds the replies before its timer.
     let late = START.plus(NODE_TIMEOUT);
-    ids.into_iter().for_each(|id| machine.handle(Event::Reply { id, outcome: Outcome::Granted }, late));
+    ids.into_iter().for_each(|id| machine.handle(Event::Reply { id, outcome: Outcome::GRANTED }, late));
     let Action::Done(Err(failure)) = machine.poll() else { panic!("it has failed") };
     assert!(matches!(failure.cause, ExtendCause::Expired));
 }
@@ -348,7 +359,7 @@ fn a_lease_that_nobody_took_is_undone_even_if_every_node_has_answered() {
         })
         .collect()
     };
-    let outcomes = [Outcome::Refused(Refusal::Taken), Outcome::Granted, Outcome::Granted];
+    let outcomes = [Outcome::Refused(Refusal::Taken), Outcome::GRANTED, Outcome::GRANTED];
     for ((id, _), outcome) in sent(&mut machine).into_iter().zip(outcomes) {
         machine.handle(Event::Reply { id, outcome }, START);
     }
@@ -360,6 +371,9 @@ fn a_lease_that_nobody_took_is_undone_even_if_every_node_has_answered() {
 #[test]
 fn an_extension_that_is_dropped_before_its_result_is_seen_undoes_nothing() {
     let plan = ExtendPlan {
+        former: None,
+        fence: None,
+        wait_for_all: false,
         quorum: Quorum::majority(3).expect("three"),
         value: Value::new("value"),
         exact: false,
@@ -380,7 +394,7 @@ fn an_extension_that_is_dropped_before_its_result_is_seen_undoes_nothing() {
         Action::WaitUntil(..) | Action::Done(_) | Action::Idle => None,
     })
     .collect();
-    let outcomes = [Outcome::Granted, Outcome::Granted, Outcome::Revived];
+    let outcomes = [Outcome::GRANTED, Outcome::GRANTED, Outcome::Revived];
     for (number, (id, outcome)) in ids.into_iter().zip(outcomes).enumerate() {
         if number == 2 {
             machine.handle(Event::Cancel, START);
@@ -398,6 +412,7 @@ fn nobody_waits_for_what_may_not_be_sent_again() {
     let delay = Duration::from_millis(500);
     let end = START.plus(2 * delay);
     let plan = ReleasePlan {
+        former: None,
         quorum: Quorum::majority(1).expect("one"),
         value: Value::new("value"),
         exact: true,
@@ -426,6 +441,7 @@ fn a_failed_release_of_a_fixed_value_goes_on_where_no_guard_tries_again() {
     // By the events before the node's late failure: the release was given up; or it has failed, unseen.
     for (first, second) in [(Event::Tick, None), (Event::Tick, Some(Event::Cancel))] {
         let plan = ReleasePlan {
+            former: None,
             quorum: Quorum::majority(1).expect("one"),
             value: Value::new("value"),
             exact: true,
@@ -476,7 +492,7 @@ fn a_fixed_value_is_cleaned_up_only_while_its_validity_leaves_time_to_arrive() {
         .collect()
     };
     let taken = Outcome::Refused(Refusal::Taken);
-    for (id, outcome) in sent(&mut machine).into_iter().zip([Outcome::Granted, taken.clone(), taken]) {
+    for (id, outcome) in sent(&mut machine).into_iter().zip([Outcome::GRANTED, taken.clone(), taken]) {
         machine.handle(Event::Reply { id, outcome }, START);
     }
     let last = START.plus(Drift::DEFAULT.validity(Ttl::new(TTL).expect("in range"))).minus(node_timeout);

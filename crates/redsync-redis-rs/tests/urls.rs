@@ -53,7 +53,7 @@ async fn a_server_that_does_not_speak_tls_means_not_sent() {
     let url = format!("rediss://127.0.0.1:{}", server.port());
     let node = redsync_redis_rs::RedisNode::open(&url).unwrap();
     let ttl = Ttl::new(std::time::Duration::from_secs(60)).unwrap();
-    let set = Command::Acquire { value: Value::new("value"), ttl, look: false };
+    let set = Command::Acquire { value: Value::new("value"), ttl, look: false, proposal: None };
     // Without a crypto provider, rustls panics in the task that connects: that must not be worse.
     let error = node.call(set.request(&"lock".into())).await.unwrap_err();
     assert_eq!(error.kind(), NodeErrorKind::NotSent);

@@ -56,7 +56,7 @@ impl Client {
     /// The guard that says that it is valid, by the round that took it, and until when.
     pub(crate) fn guard(&self) -> Option<(u8, Moment)> {
         let holding = self.holding.as_ref()?;
-        let is_given_back = holding.held.state().is_given_back;
+        let is_given_back = holding.held.state().ending().is_some();
         (!is_given_back).then(|| (holding.round, holding.held.valid_until()))
     }
 

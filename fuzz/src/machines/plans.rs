@@ -131,6 +131,7 @@ fn node_set(input: &mut Unstructured<'_>) -> Result<NodeSet> {
 impl Plan {
     pub(super) fn acquire(&self) -> AcquirePlan {
         AcquirePlan {
+            proposal: None,
             quorum: self.quorum,
             ttl: self.ttl,
             drift: self.drift,
@@ -148,6 +149,9 @@ impl Plan {
 
     pub(super) fn extend(&self) -> ExtendPlan {
         ExtendPlan {
+            former: None,
+            fence: None,
+            wait_for_all: false,
             quorum: self.quorum,
             value: value(),
             exact: self.exact,
@@ -166,6 +170,7 @@ impl Plan {
 
     pub(super) fn release(&self) -> ReleasePlan {
         ReleasePlan {
+            former: None,
             quorum: self.quorum,
             value: value(),
             exact: self.exact,

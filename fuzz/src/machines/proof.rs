@@ -31,7 +31,12 @@ impl Proofs {
     pub(super) fn note_sent(&mut self, node: usize, command: &Command) {
         let proof = self.of(node, command);
         match command {
-            Command::Acquire { .. } | Command::Extend { .. } => proof.asked += 1,
+            Command::Acquire { .. }
+            | Command::Extend { .. }
+            | Command::Rotate { .. }
+            | Command::Raise { .. } => {
+                proof.asked += 1;
+            }
             Command::Release { .. } => {
                 let may_be_there = proof.asked == 0 || proof.in_vain < proof.asked;
                 assert!(may_be_there, "node {node} said that it had not set it");
@@ -44,22 +49,27 @@ impl Proofs {
         let proof = self.of(node, command);
         match (command, outcome) {
             (Command::Release { .. }, Outcome::Failed(_)) => proof.deletes_that_failed += 1,
-            (Command::Release { .. }, Outcome::Granted | Outcome::Revived) => proof.deleted += 1,
+            (Command::Release { .. }, Outcome::Granted(_) | Outcome::Revived) => proof.deleted += 1,
             (Command::Acquire { .. }, Outcome::Refused(Refusal::SameValue)) => proof.same = true,
-            (Command::Acquire { .. } | Command::Extend { .. }, Outcome::Granted | Outcome::Revived) => {
-                proof.grants += 1;
-            }
+            (
+                Command::Acquire { .. }
+                | Command::Extend { .. }
+                | Command::Rotate { .. }
+                | Command::Raise { .. },
+                Outcome::Granted(_) | Outcome::Revived,
+            ) => proof.grants += 1,
             (Command::Acquire { .. }, Outcome::Refused(_) | Outcome::Failed(_)) => proof.in_vain += 1,
             (Command::Release { .. }, Outcome::Refused(_) | Outcome::Unknown(_))
             | (Command::Acquire { .. }, Outcome::Unknown(_))
-            | (Command::Extend { .. }, Outcome::Refused(_) | Outcome::Failed(_) | Outcome::Unknown(_)) => {}
+            | (
+                Command::Extend { .. } | Command::Rotate { .. } | Command::Raise { .. },
+                Outcome::Refused(_) | Outcome::Failed(_) | Outcome::Unknown(_),
+            ) => {}
         }
     }
 
     fn of(&mut self, node: usize, command: &Command) -> &mut Proof {
-        let (Command::Acquire { value, .. } | Command::Extend { value, .. } | Command::Release { value, .. }) =
-            command;
-        self.0.entry((value.clone(), node)).or_default()
+        self.0.entry((command.value().clone(), node)).or_default()
     }
 
     /// The nodes of whose word about a value this holds.

@@ -18,7 +18,7 @@ pub(super) enum Meaning {
 impl Meaning {
     pub(super) fn of(outcome: &Outcome) -> Self {
         match outcome {
-            Outcome::Granted => Self::Granted,
+            Outcome::Granted(_) => Self::Granted,
             Outcome::Revived => Self::Revived,
             Outcome::Refused(refusal) => Self::Refused(*refusal),
             Outcome::Failed(_) => Self::Failed,
@@ -41,6 +41,9 @@ const RELEASE: &[(i64, Meaning)] = &[MISSING, OTHER_VALUE, GRANTED];
 /// What a reply means for a command; everything that is not documented leaves its fate unknown.
 pub(super) fn meaning(command: &Command, reply: &Reply) -> Meaning {
     let returned = match command {
+        Command::Acquire { proposal: Some(_), .. } | Command::Rotate { .. } | Command::Raise { .. } => {
+            return meaning_of_numbers(command, reply);
+        }
         Command::Acquire { look: false, .. } => return meaning_of_set(reply),
         Command::Acquire { look: true, .. } => ACQUIRE,
         Command::Extend { revive: false, .. } => EXTEND,
@@ -49,6 +52,38 @@ pub(super) fn meaning(command: &Command, reply: &Reply) -> Meaning {
     };
     let known = returned.iter().find(|(number, _)| *reply == Reply::Integer(*number));
     known.map_or(Meaning::Unknown, |(_, meaning)| *meaning)
+}
+
+/// The scripts that draw numbers return an array: what came of it, and where the counter stands.
+fn meaning_of_numbers(command: &Command, reply: &Reply) -> Meaning {
+    let Reply::Array(items) = reply else { return Meaning::Unknown };
+    let rotates = matches!(command, Command::Rotate { .. });
+    let counts = !matches!(command, Command::Rotate { proposal: None, .. });
+    let is_number = |number: i64| number > 0;
+    match (command, items.as_slice()) {
+        (Command::Acquire { look: true, .. }, [Reply::Integer(2), Reply::Integer(_)]) => {
+            Meaning::Refused(Refusal::SameValue)
+        }
+        (Command::Acquire { .. }, [Reply::Integer(1 | 2), Reply::Integer(number)])
+        | (Command::Raise { .. }, [Reply::Integer(1), Reply::Integer(number)])
+            if is_number(*number) =>
+        {
+            Meaning::Granted
+        }
+        (Command::Rotate { .. }, [Reply::Integer(1), Reply::Integer(_), Reply::Integer(number)])
+        | (Command::Rotate { .. }, [Reply::Integer(2), Reply::Integer(0), Reply::Integer(number)])
+            if !counts || is_number(*number) =>
+        {
+            Meaning::Granted
+        }
+        (Command::Acquire { .. }, [Reply::Integer(0)]) => Meaning::Refused(Refusal::Taken),
+        (Command::Rotate { .. }, [Reply::Integer(3)]) => Meaning::Refused(Refusal::Adopted),
+        (_, [Reply::Integer(0)]) => Meaning::Refused(Refusal::OtherValue),
+        (_, [Reply::Integer(-1)]) if rotates || matches!(command, Command::Raise { .. }) => {
+            Meaning::Refused(Refusal::Missing)
+        }
+        _ => Meaning::Unknown,
+    }
 }
 
 /// `SET … NX` answers `OK`, or nil where the key is there.

@@ -3,61 +3,23 @@
 //! After the Redlock page in Redis' documentation, with one fresh value for each round, clean-up that
 //! outlives the caller, and the rules for values that rivals may use too.
 
-use std::{collections::VecDeque, time::Duration};
+mod plan;
+
+use std::collections::VecDeque;
 
 use super::{
-    Action, Drift, Event, Ids, Lease, Machine, NodeSet, Quorum, RequestId, Source, ValueError, Verdict,
+    Action, Event, Ids, Lease, Machine, NodeSet, RequestId, Source, ValueError, Verdict,
     attempt::Attempt,
     phase::{Pacer, Phase},
     round::Round,
     values::Values,
 };
 use crate::{
-    Answer, Delay, Moment, Ttl, Value,
+    Answer, Moment, Value,
     wire::{Command, Outcome},
 };
 
-/// What an [`Acquire`] is to do.
-#[derive(Clone, Debug)]
-pub struct AcquirePlan {
-    /// How many nodes there are and how many have to grant.
-    pub quorum: Quorum,
-    /// The TTL of the keys.
-    pub ttl: Ttl,
-    /// What clocks may differ by.
-    pub drift: Drift,
-    /// How long to wait for the nodes' replies in a round.
-    pub node_timeout: Duration,
-    /// The most rounds, at least 1.
-    pub tries: u32,
-    /// The pause between two rounds.
-    pub delay: Delay,
-    /// When to give up, whatever the rounds are at.
-    pub deadline: Option<Moment>,
-    /// Whether to decide a round when every node has answered, or else as soon as the answers suffice.
-    pub wait_for_all: bool,
-    /// A value that the caller fixed; it overrides the source's.
-    pub exact: Option<Value>,
-    /// Whether the source is known never to repeat a value.
-    pub source_is_fresh: bool,
-    /// The nodes whose client may send a request twice.
-    pub may_repeat: NodeSet,
-    /// Whether to ask the nodes in random order.
-    pub shuffle: bool,
-}
-
-/// Why and how an [`Acquire`] failed.
-#[derive(Clone, Debug)]
-pub struct AcquireFailure {
-    /// What ended it.
-    pub gave_up: GaveUp,
-    /// How many rounds there were.
-    pub tries: u32,
-    /// What each node said when it was last asked and given the time to answer.
-    pub answers: Vec<Answer>,
-    /// Whether a quorum granted, but so late that the lock's validity was over.
-    pub too_late: bool,
-}
+pub use plan::{AcquireFailure, AcquirePlan};
 
 /// What ended a call without success.
 #[derive(Clone, Debug)]
@@ -132,16 +94,19 @@ impl<S: Source> Acquire<S> {
         let sits_out = if exact { self.doubtful_nodes(&value) } else { NodeSet::EMPTY };
         let nodes = self.plan.quorum.nodes();
         let round = Round::new(nodes, NodeSet::first(nodes).without(sits_out), &mut self.ids, now);
+        let proposal = self.plan.proposal;
         let ask = |id: RequestId| {
-            let look = exact || self.plan.may_repeat.contains(id.node());
-            (id, Command::Acquire { value: value.clone(), ttl: self.plan.ttl, look })
+            // A script that draws a number tells by itself what it has set before.
+            let look = exact || proposal.is_none() && self.plan.may_repeat.contains(id.node());
+            (id, Command::Acquire { value: value.clone(), ttl: self.plan.ttl, look, proposal })
         };
         let mut requests: Vec<_> = round.requests().map(ask).collect();
         self.shuffle(&mut requests);
         self.outbox.extend(requests);
         let valid_until = now.plus(self.plan.drift.validity(self.plan.ttl));
         let undo_until = valid_until.minus(self.plan.node_timeout);
-        self.attempts.push(Attempt::new(value, exact, round, nodes, valid_until, undo_until));
+        let attempt = Attempt::new(value, exact, round, nodes, valid_until, undo_until);
+        self.attempts.push(if proposal.is_some() { attempt.fenced(nodes) } else { attempt });
         self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
         self.decide(now, false);
     }
@@ -174,12 +139,29 @@ impl<S: Source> Acquire<S> {
             return;
         }
         match self.plan.quorum.verdict(tally) {
-            Verdict::Won if now < current.valid_until => self.win(now),
+            Verdict::Won if now < current.valid_until => self.win_with_fence(now, time_is_over),
             Verdict::Won => self.lose(now, true),
             Verdict::Lost if !time_is_over && self.is_last_round() && !self.cause_is_certain() => {}
             Verdict::Lost => self.lose(now, false),
             Verdict::Pending if time_is_over => self.lose(now, false),
             Verdict::Pending => {}
+        }
+    }
+
+    /// Wins once as many nodes count towards the fencing number, if there is to be one.
+    fn win_with_fence(&mut self, now: Moment, time_is_over: bool) {
+        let Some(current) = self.attempts.last_mut() else { return };
+        match current.fence_verdict(self.plan.quorum) {
+            Verdict::Won => self.win(now),
+            Verdict::Pending if !time_is_over => {
+                let raises = current.raise(self.plan.ttl, &mut self.ids);
+                if !raises.is_empty() {
+                    // A second question gets the time of a second one.
+                    self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
+                }
+                self.outbox.extend(raises);
+            }
+            Verdict::Pending | Verdict::Lost => self.lose(now, false),
         }
     }
 
@@ -209,6 +191,7 @@ impl<S: Source> Acquire<S> {
             valid_until: current.valid_until,
             held: self.held,
             absent: self.absent,
+            fence: current.fence(),
         }));
         self.phase = Phase::settling(now, self.plan.ttl);
     }
@@ -350,7 +333,7 @@ impl<S: Source> Machine for Acquire<S> {
         match event {
             Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
             Event::Tick => self.on_tick(now),
-            Event::Cancel => self.on_cancel(now),
+            Event::Cancel | Event::HandedBack => self.on_cancel(now),
         }
         self.collect_undos(now);
     }

@@ -1,9 +1,12 @@
 //! [`Attempt`]: one round of an acquire, and the clean-up of what it set.
 
-use super::{Ids, NodeSet, RequestId, Resend, Tally, round::Round, sweep::Sweep};
+use super::{
+    Ids, NodeSet, Quorum, RequestId, Resend, Tally, Verdict, fencing::Fencing, round::Round, sweep::Sweep,
+    task::Task,
+};
 use crate::{
-    Answer, Moment, Value,
-    wire::{Command, Outcome, Refusal},
+    Answer, Moment, Ttl, Value,
+    wire::{Command, Grant, Outcome, Refusal},
 };
 
 /// One value, offered to the nodes once.
@@ -16,6 +19,8 @@ pub(super) struct Attempt {
     pub(super) valid_until: Moment,
     undo_until: Moment,
     round: Round,
+    /// Where the lock is to have a fencing number.
+    fencing: Option<Fencing>,
     undo: Sweep,
     abandoned: bool,
 }
@@ -30,8 +35,15 @@ impl Attempt {
         valid_until: Moment,
         undo_until: Moment,
     ) -> Self {
-        let undo = Sweep::new(value.clone(), nodes, resend(exact, undo_until));
-        Self { value, exact, valid_until, undo_until, round, undo, abandoned: false }
+        let task = Task::Delete { value: value.clone(), former: None };
+        let undo = Sweep::new(task, nodes, resend(exact, undo_until));
+        Self { value, exact, valid_until, undo_until, round, fencing: None, undo, abandoned: false }
+    }
+
+    /// Wants a fencing number too.
+    #[must_use]
+    pub(super) fn fenced(self, nodes: usize) -> Self {
+        Self { fencing: Some(Fencing::new(nodes)), ..self }
     }
 
     /// Takes in a reply; says whether it answers a request of this attempt.
@@ -39,20 +51,49 @@ impl Attempt {
         if self.undo.answer(id, &outcome) {
             return true;
         }
+        if self.fencing.as_mut().is_some_and(|fencing| fencing.answer(id, &outcome)) {
+            return true;
+        }
         let outcome = self.as_ours(outcome);
         if !self.round.answer(id, outcome.clone()) {
             return false;
         }
+        self.note_fence(id.node(), &outcome);
         if self.abandoned {
             self.undo_late(id.node(), &outcome);
         }
         true
     }
 
+    fn note_fence(&mut self, node: usize, outcome: &Outcome) {
+        if let (Some(fencing), Outcome::Granted(Grant { fence: Some(fence), .. })) =
+            (&mut self.fencing, outcome)
+        {
+            fencing.note(node, *fence);
+        }
+    }
+
+    /// What is known of the fencing number once a quorum has granted; won without one where none is wanted.
+    pub(super) fn fence_verdict(&self, quorum: Quorum) -> Verdict {
+        self.fencing.as_ref().map_or(Verdict::Won, |fencing| fencing.verdict(quorum, self.round.open().len()))
+    }
+
+    /// The fencing number.
+    pub(super) fn fence(&self) -> Option<u64> {
+        self.fencing.as_ref().and_then(Fencing::number)
+    }
+
+    /// What raises the counters that stand below it.
+    pub(super) fn raise(&mut self, ttl: Ttl, ids: &mut Ids) -> Vec<(RequestId, Command)> {
+        let raises = self.fencing.as_mut().map(|fencing| fencing.raise(ids)).unwrap_or_default();
+        let command = |fence| Command::Raise { value: self.value.clone(), fence, ttl };
+        raises.into_iter().map(|(id, fence)| (id, command(fence))).collect()
+    }
+
     /// A delete that was sent before this late answer may have come too early, or was in vain.
     fn undo_late(&mut self, node: usize, outcome: &Outcome) {
         match outcome {
-            Outcome::Granted | Outcome::Revived => self.undo.want(node),
+            Outcome::Granted(_) | Outcome::Revived => self.undo.want(node),
             Outcome::Unknown(_) if !self.exact => self.undo.want(node),
             Outcome::Unknown(_) => {}
             Outcome::Refused(_) | Outcome::Failed(_) => self.undo.spare(node),
@@ -135,8 +176,8 @@ impl Attempt {
     /// a grant; where a rival may have set the same value it never is.
     fn as_ours(&self, outcome: Outcome) -> Outcome {
         match outcome {
-            Outcome::Refused(Refusal::SameValue) if !self.exact => Outcome::Granted,
-            Outcome::Granted
+            Outcome::Refused(Refusal::SameValue) if !self.exact => Outcome::GRANTED,
+            Outcome::Granted(_)
             | Outcome::Revived
             | Outcome::Refused(_)
             | Outcome::Failed(_)

@@ -7,6 +7,7 @@ use super::{
     phase::{Pacer, Phase},
     round::Round,
     sweep::Sweep,
+    task::Task,
 };
 use crate::{
     Answer, Delay, Moment, Ttl, Value,
@@ -23,12 +24,18 @@ pub struct ExtendPlan {
     pub value: Value,
     /// Whether rivals may use the same value.
     pub exact: bool,
+    /// The value that the lock was adopted from, where that may still stand.
+    pub former: Option<Value>,
+    /// The lock's fencing number, to be kept where it is not.
+    pub fence: Option<u64>,
     /// The nodes to ask.
     pub asked: NodeSet,
     /// The TTL of the keys, from now on.
     pub ttl: Ttl,
     /// Whether to set the key anew where it is missing.
     pub revive: bool,
+    /// Whether to hear every node, within the node time-out, or to return as soon as the answers suffice.
+    pub wait_for_all: bool,
     /// The nodes whose client may send a request twice: where the second finds the key, the first may have set it anew.
     pub may_repeat: NodeSet,
     /// What clocks may differ by.
@@ -43,6 +50,18 @@ pub struct ExtendPlan {
     pub deadline: Option<Moment>,
     /// Until when the lock is valid, if that is known. What is decided later does not count.
     pub valid_until: Option<Moment>,
+}
+
+impl ExtendPlan {
+    fn command(&self) -> Command {
+        Command::Extend {
+            value: self.value.clone(),
+            ttl: self.ttl,
+            revive: self.revive,
+            former: self.former.clone(),
+            fence: self.fence,
+        }
+    }
 }
 
 /// Why and how an [`Extend`] failed. Nothing was deleted.
@@ -93,7 +112,8 @@ impl<S: Source> Extend<S> {
     /// Starts at `now` with the first round.
     pub fn new(plan: ExtendPlan, source: S, now: Moment) -> Self {
         let nodes = plan.quorum.nodes();
-        let undo = Sweep::new(plan.value.clone(), nodes, Resend::FRESH);
+        let task = Task::Delete { value: plan.value.clone(), former: None };
+        let undo = Sweep::new(task, nodes, Resend::FRESH);
         let mut machine = Self {
             plan,
             source,
@@ -120,8 +140,7 @@ impl<S: Source> Extend<S> {
         self.tries = self.tries.saturating_add(1);
         let round = Round::new(self.plan.quorum.nodes(), self.plan.asked, &mut self.ids, now);
         let Self { plan, .. } = self;
-        let ask =
-            |id| (id, Command::Extend { value: plan.value.clone(), ttl: plan.ttl, revive: plan.revive });
+        let ask = |id| (id, plan.command());
         self.outbox.extend(round.requests().map(ask));
         self.rounds.push(round);
         self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
@@ -136,6 +155,9 @@ impl<S: Source> Extend<S> {
     fn decide(&mut self, now: Moment, time_is_over: bool) {
         let Some(round) = self.rounds.last() else { return };
         let valid_until = round.sent_at.plus(self.plan.drift.validity(self.plan.ttl));
+        if self.plan.wait_for_all && round.tally().open > 0 && !time_is_over {
+            return;
+        }
         match self.plan.quorum.verdict(round.tally()) {
             Verdict::Won if self.is_expired(now) => self.fail(ExtendCause::Expired, now),
             Verdict::Won if now < valid_until => self.succeed(valid_until, now),
@@ -197,7 +219,7 @@ impl<S: Source> Extend<S> {
             return;
         }
         let revived = matches!(outcome, Outcome::Revived);
-        let granted = revived || matches!(outcome, Outcome::Granted);
+        let granted = revived || matches!(outcome, Outcome::Granted(_));
         let doubtful = matches!(outcome, Outcome::Unknown(_));
         let Some(index) = self.rounds.iter_mut().rposition(|round| round.answer(id, outcome.clone())) else {
             return;
@@ -278,7 +300,7 @@ impl<S: Source> Machine for Extend<S> {
         match event {
             Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
             Event::Tick => self.on_tick(now),
-            Event::Cancel => self.on_cancel(now),
+            Event::Cancel | Event::HandedBack => self.on_cancel(now),
         }
         self.outbox.extend(std::iter::from_fn(|| self.undo.next_request(&mut self.ids, now)));
         if !self.undo.retriable().is_empty() {

@@ -18,6 +18,8 @@ pub struct Lease {
     pub held: NodeSet,
     /// The nodes that certainly do not.
     pub absent: NodeSet,
+    /// Greater than that of every earlier holder, where one was asked for.
+    pub fence: Option<u64>,
 }
 
 /// The part of a TTL that clocks may differ by: finite, from 0 to less than 1.
@@ -35,6 +37,14 @@ impl Drift {
     /// `None` unless the factor is finite and from 0 to less than 1.
     pub fn new(factor: f64) -> Option<Self> {
         (0.0..1.0).contains(&factor).then_some(Self(factor))
+    }
+
+    /// The least TTL that leaves so much validity; `None` when there is none.
+    pub fn ttl_for(self, validity: Duration) -> Option<Ttl> {
+        let millis = validity.saturating_add(Self::FIXED).as_secs_f64() * 1000.0 / (1.0 - self.0);
+        let ttl = Ttl::new(Duration::try_from_secs_f64(millis.ceil() / 1000.0).ok()?)?;
+        // What comes of rounding is less than a millisecond.
+        if self.validity(ttl) >= validity { Some(ttl) } else { ttl.plus_one() }
     }
 
     /// How long a lock with this TTL may be relied on, from the moment of sending.
@@ -57,6 +67,20 @@ mod tests {
             assert_eq!(validity.as_millis(), expected, "{millis} ms, {factor}");
         }
         assert!(Drift::DEFAULT.validity(ttl(Ttl::MAX_MILLIS)) > Duration::from_secs(1 << 50));
+    }
+
+    #[test]
+    fn a_validity_has_a_least_ttl() {
+        for (millis, factor) in
+            [(1, 0.0), (8000, 0.01), (600_000, 0.01), (12_345, 0.333), (7, 0.99), (86_400_000, 0.02)]
+        {
+            let (validity, drift) = (Duration::from_millis(millis), Drift::new(factor).expect("in range"));
+            let ttl = drift.ttl_for(validity).expect("in range");
+            assert!(drift.validity(ttl) >= validity, "{millis} ms, {factor}");
+            let shorter = Ttl::new(ttl.as_duration() - Duration::from_millis(2)).expect("in range");
+            assert!(drift.validity(shorter) < validity, "{millis} ms, {factor}");
+        }
+        assert_eq!(Drift::DEFAULT.ttl_for(Duration::MAX), None);
     }
 
     #[test]

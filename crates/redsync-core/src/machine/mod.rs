@@ -11,12 +11,16 @@ mod acquire;
 mod attempt;
 pub(crate) mod delay;
 mod extend;
+mod fencing;
 mod lease;
 mod phase;
 mod quorum;
 pub(crate) mod release;
+mod rotation;
 pub(crate) mod round;
 mod sweep;
+mod task;
+mod transfer;
 mod values;
 
 pub use acquire::{Acquire, AcquireFailure, AcquirePlan, GaveUp};
@@ -25,6 +29,7 @@ pub use lease::{Drift, Lease};
 pub use quorum::{NodeSet, Quorum, Tally, Verdict};
 pub use release::{Release, ReleaseFailure, ReleasePlan};
 pub use sweep::Resend;
+pub use transfer::{Transfer, TransferCause, TransferFailure, TransferPlan};
 
 use std::{error::Error as StdError, sync::Arc};
 
@@ -91,6 +96,8 @@ pub enum Event {
     Tick,
     /// Nobody wants the result any more; what was set for it is to be removed.
     Cancel,
+    /// The lock that was won has gone back to the token that it was adopted from.
+    HandedBack,
 }
 
 impl Event {
@@ -100,6 +107,7 @@ impl Event {
             Self::Reply { outcome, .. } => outcome.name(),
             Self::Tick => "tick",
             Self::Cancel => "cancel",
+            Self::HandedBack => "handed back",
         }
     }
 
@@ -107,7 +115,7 @@ impl Event {
     pub fn node(&self) -> Option<usize> {
         match self {
             Self::Reply { id, .. } => Some(id.node()),
-            Self::Tick | Self::Cancel => None,
+            Self::Tick | Self::Cancel | Self::HandedBack => None,
         }
     }
 }

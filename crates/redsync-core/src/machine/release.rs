@@ -6,6 +6,7 @@ use super::{
     Action, Event, GaveUp, Ids, Machine, NodeSet, Quorum, RequestId, Resend, Source,
     phase::{Pacer, Phase},
     sweep::{Found, Sweep},
+    task::Task,
 };
 use crate::{Answer, Delay, Moment, Ttl, Value, wire::Command};
 
@@ -16,6 +17,8 @@ pub struct ReleasePlan {
     pub quorum: Quorum,
     /// What to delete.
     pub value: Value,
+    /// The value that the lock was adopted from, to be deleted as well.
+    pub former: Option<Value>,
     /// Whether rivals may use the same value.
     pub exact: bool,
     /// When a delete may be sent again.
@@ -88,7 +91,8 @@ pub struct Release<S = Box<dyn Source>> {
 impl<S: Source> Release<S> {
     /// Starts at `now` with the first round.
     pub fn new(plan: ReleasePlan, source: S, now: Moment) -> Self {
-        let mut sweep = Sweep::new(plan.value.clone(), plan.quorum.nodes(), plan.resend);
+        let task = Task::Delete { value: plan.value.clone(), former: plan.former.clone() };
+        let mut sweep = Sweep::new(task, plan.quorum.nodes(), plan.resend);
         sweep.expect_deleted(plan.may_be_deleted);
         plan.asked.iter().for_each(|node| sweep.want(node));
         let mut machine = Self {
@@ -232,7 +236,7 @@ impl<S: Source> Machine for Release<S> {
             Event::Cancel if self.phase.is_waited_for() => self.conclude(GaveUp::Cancelled, now),
             // Failed, and nobody has seen it: there is no guard that would try again.
             Event::Cancel if matches!(self.result, Some(Err(_))) => self.sweep.take_back(),
-            Event::Cancel => {}
+            Event::Cancel | Event::HandedBack => {}
         }
         self.collect(now);
         // What failed may not be sent again any more, and no answer is to come.

@@ -26,7 +26,7 @@ pub enum Answer {
 impl From<Outcome> for Answer {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Granted | Outcome::Revived => Self::Granted,
+            Outcome::Granted(_) | Outcome::Revived => Self::Granted,
             Outcome::Refused(refusal) => Self::Refused(refusal),
             Outcome::Failed(error) => Self::Failed(error),
             Outcome::Unknown(error) => Self::Unknown(error),

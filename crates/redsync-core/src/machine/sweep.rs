@@ -1,8 +1,8 @@
-//! [`Sweep`]: deletes one value at some nodes, whatever becomes of the requests.
+//! [`Sweep`]: deletes one value at some nodes, or puts another in its place, whatever becomes of the requests.
 
-use super::{Ids, NodeSet, RequestId};
+use super::{Ids, NodeSet, RequestId, task::Task};
 use crate::{
-    Answer, Moment, Value,
+    Answer, Moment,
     wire::{Command, Outcome},
 };
 
@@ -34,10 +34,10 @@ impl Resend {
     }
 }
 
-/// Deletes one value at the nodes that it is told to.
+/// Carries out its task at the nodes that it is told to. "Delete" here stands for either task.
 #[derive(Clone, Debug)]
 pub(super) struct Sweep {
-    value: Value,
+    task: Task,
     resend: Resend,
     cells: Vec<Cell>,
 }
@@ -92,8 +92,12 @@ pub(super) enum Found {
 }
 
 impl Sweep {
-    pub(super) fn new(value: Value, nodes: usize, resend: Resend) -> Self {
-        Self { value, resend, cells: vec![Cell::CLEAN; nodes] }
+    pub(super) fn new(task: Task, nodes: usize, resend: Resend) -> Self {
+        Self { task, resend, cells: vec![Cell::CLEAN; nodes] }
+    }
+
+    pub(super) fn task_mut(&mut self) -> &mut Task {
+        &mut self.task
     }
 
     /// Takes a missing key at these nodes for one that something else of ours may have deleted.
@@ -149,7 +153,7 @@ impl Sweep {
         cell.stage = Stage::Sent { id, again: false };
         // What must not be sent again must not be sent in two steps either: the second could come too late.
         let in_one = !self.resend.after_lost_reply;
-        Some((id, Command::Release { value: self.value.clone(), in_one }))
+        Some((id, self.task.command(node, in_one, now)))
     }
 
     /// Takes in a reply; says whether it answers a request of this sweep.

@@ -1,9 +1,9 @@
-//! The commands of the algorithm, as requests and back from replies.
+//! [`Command`]: what the algorithm asks of one node, and the requests that carry it.
 
 use std::sync::Arc;
 
-use super::Script;
-use crate::{NodeError, NodeErrorKind, Reply, Request, Ttl, Value, node::Arg};
+use super::{Script, counter::counter_key};
+use crate::{Request, Ttl, Value, node::Arg};
 
 /// What a machine asks of one node about one lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +14,10 @@ pub enum Command {
         value: Value,
         /// For how long.
         ttl: Ttl,
-        /// Whether a refusal should tell if this very value stands there. It costs a script.
+        /// Whether this very value may be a rival's, so that a refusal should tell if it stands there. It costs a script.
         look: bool,
+        /// Draw a fencing number too, this one if it is higher than the counter's next: microseconds since 1970.
+        proposal: Option<u64>,
     },
     /// Lengthen the TTL if the key holds the value.
     Extend {
@@ -23,77 +25,50 @@ pub enum Command {
         value: Value,
         /// The least TTL afterwards; a longer one is left alone.
         ttl: Ttl,
-        /// Whether to set the key anew where it is missing.
+        /// Whether to set the key anew where it is missing or holds the former value.
         revive: bool,
+        /// The value that it was adopted from, where that may still stand.
+        former: Option<Value>,
+        /// The lock's fencing number, below which the counter is not to stand.
+        fence: Option<u64>,
     },
     /// Delete the key if it holds the value.
     Release {
         /// What the key must hold.
         value: Value,
+        /// The value that it was adopted from, to be deleted as well where it stands.
+        former: Option<Value>,
         /// Whether the script's text goes along. It costs its length each time, and spares a second request
         /// where the server has forgotten the script, which could come too late.
         in_one: bool,
     },
-}
-
-/// What came of a [`Command`] at one node.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// Done.
-    Granted,
-    /// Done: the key was missing, and was set anew.
-    Revived,
-    /// The node looked and declined: nothing was changed.
-    Refused(Refusal),
-    /// Certainly not executed.
-    Failed(NodeError),
-    /// Nobody knows whether it was executed.
-    Unknown(NodeError),
-}
-
-/// Why a node declined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The lock is taken. Who looks closer may find that it is [`Refusal::SameValue`].
-    Taken,
-    /// The lock is taken under the very value that it was to be set to.
-    SameValue,
-    /// The key holds another value than the one that was to be extended or released.
-    OtherValue,
-    /// The key does not exist.
-    Missing,
-}
-
-impl Outcome {
-    /// What came of it, in a word for logs.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Granted => "granted",
-            Self::Revived => "revived",
-            Self::Refused(Refusal::Taken) => "taken",
-            Self::Refused(Refusal::SameValue) => "same value",
-            Self::Refused(Refusal::OtherValue) => "other value",
-            Self::Refused(Refusal::Missing) => "missing",
-            Self::Failed(_) => "failed",
-            Self::Unknown(_) => "unknown",
-        }
-    }
-}
-
-impl From<Result<Outcome, NodeError>> for Outcome {
-    fn from(result: Result<Self, NodeError>) -> Self {
-        result.unwrap_or_else(|error| match error.kind() {
-            NodeErrorKind::NotSent | NodeErrorKind::Rejected => Self::Failed(error),
-            NodeErrorKind::Unknown => Self::Unknown(error),
-        })
-    }
+    /// Put another value in the place of the one that stands there.
+    Rotate {
+        /// What the key must hold.
+        from: Value,
+        /// What it is to hold then. Where it does already, that is a grant.
+        to: Value,
+        /// For how long.
+        ttl: Ttl,
+        /// Draw a fencing number too, as in [`Command::Acquire`].
+        proposal: Option<u64>,
+    },
+    /// Raise the lock's counter if the key holds the value.
+    Raise {
+        /// What the key must hold.
+        value: Value,
+        /// The lock's fencing number.
+        fence: u64,
+        /// The lock's TTL, which the counter outlasts.
+        ttl: Ttl,
+    },
 }
 
 impl Command {
     /// The request that carries this command for the lock called `name`.
     pub fn request(&self, name: &Arc<str>) -> Request {
         match self {
-            Self::Acquire { value, ttl, look: false } => Request::new(vec![
+            Self::Acquire { value, ttl, look: false, proposal: None } => Request::new(vec![
                 Arg::Static("SET"),
                 Arg::Shared(Arc::clone(name)),
                 Arg::Shared(value.shared()),
@@ -102,9 +77,11 @@ impl Command {
                 Arg::Owned(ttl.as_millis().to_string()),
             ]),
             Self::Release { in_one: true, .. } => self.request_with_text(name),
-            Self::Acquire { look: true, .. } | Self::Extend { .. } | Self::Release { in_one: false, .. } => {
-                self.script_request("EVALSHA", Script::sha1, name)
-            }
+            Self::Acquire { .. }
+            | Self::Extend { .. }
+            | Self::Release { in_one: false, .. }
+            | Self::Rotate { .. }
+            | Self::Raise { .. } => self.script_request("EVALSHA", Script::sha1, name),
         }
     }
 
@@ -114,54 +91,86 @@ impl Command {
         self.script_request("EVAL", Script::text, name)
     }
 
-    /// What `reply` means for this command.
-    ///
-    /// # Errors
-    ///
-    /// A reply that the command cannot have is an error of kind [`NodeErrorKind::Unknown`].
-    pub fn outcome(&self, reply: &Reply) -> Result<Outcome, NodeError> {
-        let outcome = match (self, reply) {
-            (Self::Acquire { look: false, .. }, Reply::Text(text)) if text == b"OK" => Outcome::Granted,
-            (Self::Acquire { look: false, .. }, Reply::Nil) => Outcome::Refused(Refusal::Taken),
-            (Self::Acquire { look: true, .. }, Reply::Integer(1)) => Outcome::Granted,
-            (Self::Acquire { look: true, .. }, Reply::Integer(2)) => Outcome::Refused(Refusal::SameValue),
-            (Self::Acquire { look: true, .. }, Reply::Integer(0)) => Outcome::Refused(Refusal::Taken),
-            (Self::Extend { .. } | Self::Release { .. }, Reply::Integer(1)) => Outcome::Granted,
-            (Self::Extend { revive: true, .. }, Reply::Integer(2)) => Outcome::Revived,
-            (Self::Extend { .. } | Self::Release { .. }, Reply::Integer(0)) => {
-                Outcome::Refused(Refusal::OtherValue)
-            }
-            (Self::Extend { revive: false, .. } | Self::Release { .. }, Reply::Integer(-1)) => {
-                Outcome::Refused(Refusal::Missing)
-            }
-            (
-                Self::Acquire { .. } | Self::Extend { .. } | Self::Release { .. },
-                Reply::Nil | Reply::Integer(_) | Reply::Text(_) | Reply::Array(_),
-            ) => return Err(NodeError::unexpected(reply)),
-        };
-        Ok(outcome)
+    /// The value that the key holds when it was carried out, or held until then where it is deleted.
+    pub fn value(&self) -> &Value {
+        match self {
+            Self::Acquire { value, .. }
+            | Self::Extend { value, .. }
+            | Self::Release { value, .. }
+            | Self::Rotate { to: value, .. }
+            | Self::Raise { value, .. } => value,
+        }
+    }
+
+    /// The script that carries it out, where a plain command does not.
+    fn script(&self) -> Script {
+        match self {
+            Self::Acquire { proposal: None, .. } => Script::ACQUIRE,
+            Self::Acquire { proposal: Some(_), .. } => Script::ACQUIRE_FENCED,
+            Self::Extend { former: None, fence: None, revive: false, .. } => Script::EXTEND,
+            Self::Extend { former: None, fence: None, revive: true, .. } => Script::REVIVE,
+            Self::Extend { .. } => Script::RENEW,
+            Self::Release { former: None, .. } => Script::RELEASE,
+            Self::Release { former: Some(_), .. } => Script::RELEASE_ADOPTED,
+            Self::Rotate { .. } => Script::ROTATE,
+            Self::Raise { .. } => Script::RAISE,
+        }
+    }
+
+    /// Whether it reads or writes the lock's counter.
+    fn counts(&self) -> bool {
+        match self {
+            Self::Acquire { proposal, .. } | Self::Rotate { proposal, .. } => proposal.is_some(),
+            Self::Extend { fence, .. } => fence.is_some(),
+            Self::Release { .. } => false,
+            Self::Raise { .. } => true,
+        }
     }
 
     fn script_request(
         &self,
-        command: &'static str,
+        verb: &'static str,
         by: fn(&Script) -> &'static str,
         name: &Arc<str>,
     ) -> Request {
-        let (script, value, ttl) = match self {
-            Self::Acquire { value, ttl, look: _ } => (Script::ACQUIRE, value, Some(ttl)),
-            Self::Extend { value, ttl, revive: false } => (Script::EXTEND, value, Some(ttl)),
-            Self::Extend { value, ttl, revive: true } => (Script::REVIVE, value, Some(ttl)),
-            Self::Release { value, in_one: _ } => (Script::RELEASE, value, None),
-        };
-        let mut args = vec![
-            Arg::Static(command),
-            Arg::Static(by(&script)),
-            Arg::Static("1"),
-            Arg::Shared(Arc::clone(name)),
-            Arg::Shared(value.shared()),
-        ];
-        args.extend(ttl.map(|ttl| Arg::Owned(ttl.as_millis().to_string())));
-        Request::new(args)
+        // Options were checked: a lock with fencing numbers has a name that leaves room for its counter.
+        let counter = if self.counts() { counter_key(name) } else { None };
+        let keys = if counter.is_some() { "2" } else { "1" };
+        let head = [Arg::Static(verb), Arg::Static(by(&self.script())), Arg::Static(keys)];
+        let keys = [Some(Arg::Shared(Arc::clone(name))), counter.map(Arg::Owned)];
+        Request::new(head.into_iter().chain(keys.into_iter().flatten()).chain(self.script_args()).collect())
+    }
+
+    /// What the script finds in `ARGV`.
+    fn script_args(&self) -> Vec<Arg> {
+        let text = |value: &Value| Arg::Shared(value.shared());
+        let number = |number: u64| Arg::Owned(number.to_string());
+        match self {
+            Self::Acquire { value, ttl, look: _, proposal } => {
+                let args = [text(value), number(ttl.as_millis())];
+                args.into_iter().chain(proposal.map(number)).collect()
+            }
+            Self::Extend { value, ttl, former: None, fence: None, revive: _ } => {
+                vec![text(value), number(ttl.as_millis())]
+            }
+            Self::Extend { value, ttl, revive, former, fence } => vec![
+                text(value),
+                number(ttl.as_millis()),
+                Arg::Static(if *revive { "1" } else { "0" }),
+                former.as_ref().map_or(Arg::Static(""), text),
+                number(fence.unwrap_or_default()),
+            ],
+            Self::Release { value, former, in_one: _ } => {
+                [Some(text(value)), former.as_ref().map(text)].into_iter().flatten().collect()
+            }
+            Self::Rotate { from, to, ttl, proposal } => vec![
+                text(from),
+                text(to),
+                number(ttl.as_millis()),
+                Arg::Owned(to.lineage()),
+                number(proposal.unwrap_or_default()),
+            ],
+            Self::Raise { value, fence, ttl } => vec![text(value), number(*fence), number(ttl.as_millis())],
+        }
     }
 }

@@ -3,11 +3,16 @@
 //! Pure: no clock, no randomness, no futures, no I/O.
 
 mod command;
+mod counter;
 mod native;
+mod outcome;
 mod reject;
+mod reply;
 mod script;
 
-pub use command::{Command, Outcome, Refusal};
+pub use command::Command;
+pub(crate) use counter::counter_key;
 pub use native::{Learnt, Native};
+pub use outcome::{Grant, Outcome, Refusal};
 pub(crate) use reject::turns_away;
 pub use script::Script;

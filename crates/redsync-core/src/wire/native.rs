@@ -18,9 +18,9 @@ impl Native {
     /// The request that carries the release `command` of the lock called `name`; `None` for other commands.
     ///
     /// A release that has to go in one request is none for this: "not deleted" does not tell why, which takes a
-    /// second one.
+    /// second one. Nor is one that may find one of two values.
     pub fn request(self, command: &Command, name: &Arc<str>) -> Option<Request> {
-        let Command::Release { value, in_one: false } = command else { return None };
+        let Command::Release { value, former: None, in_one: false } = command else { return None };
         let (name, value) = (Arg::Shared(Arc::clone(name)), Arg::Shared(value.shared()));
         Some(Request::new(match self {
             Self::DelIfEq => vec![Arg::Static("DELIFEQ"), name, value],
@@ -35,7 +35,7 @@ impl Native {
     /// A reply that the command cannot have is an error of kind [`Unknown`](crate::NodeErrorKind::Unknown).
     pub fn outcome(reply: &Reply) -> Result<Option<Outcome>, NodeError> {
         match reply {
-            Reply::Integer(1) => Ok(Some(Outcome::Granted)),
+            Reply::Integer(1) => Ok(Some(Outcome::GRANTED)),
             Reply::Integer(0) => Ok(None),
             Reply::Nil | Reply::Integer(_) | Reply::Text(_) | Reply::Array(_) => {
                 Err(NodeError::unexpected(reply))
@@ -46,7 +46,7 @@ impl Native {
     /// The request that carries the release `command` and asks the server for what it can do itself; `None`
     /// for other commands.
     pub fn request_to_learn(command: &Command, name: &Arc<str>) -> Option<Request> {
-        let Command::Release { value, in_one: false } = command else { return None };
+        let Command::Release { value, former: None, in_one: false } = command else { return None };
         Some(Request::new(vec![
             Arg::Static("EVAL"),
             Arg::Static(Script::RELEASE_AND_LEARN.text()),

@@ -43,7 +43,8 @@ const TURNED_AWAY_ERR: &[&str] = &[
 
 /// Whether a server that answered with this error certainly did not execute the command.
 ///
-/// The scripts here write once at most, as their last step, so an error from inside one proves it too.
+/// An error from inside a script here proves it too: the lock is the last that a script writes, and the one thing that it
+/// may have written before is the lock's counter, which does no harm.
 pub(crate) fn turns_away(code: &str, detail: &str) -> bool {
     TURNED_AWAY.contains(&code)
         || (code == "ERR" && TURNED_AWAY_ERR.iter().any(|start| detail.starts_with(start)))

@@ -2,7 +2,7 @@
 
 /// A Lua script that runs on the server.
 ///
-/// Compatible with redsync v4 in effect: they read and write the same keys and values, in the same cases.
+/// What redsync v4 has too is compatible with it in effect: the same keys and values, in the same cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Script {
     text: &'static str,
@@ -28,9 +28,43 @@ impl Script {
     pub const REVIVE: Self =
         Self { text: include_str!("revive.lua"), sha1: "c8efdbec253c1a810034834d747958ff125ac1aa" };
 
+    /// Like [`Script::ACQUIRE`], and draws a fencing number.
+    pub const ACQUIRE_FENCED: Self = Self {
+        text: concat!(include_str!("fence.lua"), include_str!("acquire_fenced.lua")),
+        sha1: "6b1aabfbaaad7e36dc275d90ac93eacebb334501",
+    };
+    /// Like [`Script::REVIVE`], for a lock that was adopted or has a fencing number.
+    pub const RENEW: Self = Self {
+        text: concat!(include_str!("fence.lua"), include_str!("renew.lua")),
+        sha1: "5d881d05e4246aad45b8965274f1e0dbe850cb73",
+    };
+    /// Like [`Script::RELEASE`], for a lock that was adopted.
+    pub const RELEASE_ADOPTED: Self =
+        Self { text: include_str!("release_adopted.lua"), sha1: "4125acb5ca79b24efaea086e73161d64a672f371" };
+    /// Puts another value in the place of the one that stands there.
+    pub const ROTATE: Self = Self {
+        text: concat!(include_str!("fence.lua"), include_str!("rotate.lua")),
+        sha1: "c2c4c3a61b3111dc9856cea29b935c5d31b21038",
+    };
+    /// Raises the counter of a lock that is held.
+    pub const RAISE: Self = Self {
+        text: concat!(include_str!("fence.lua"), include_str!("raise.lua")),
+        sha1: "816a0589affcbd67a04dce63477540c476c11cf8",
+    };
+
     /// Every script.
-    pub const ALL: [Self; 5] =
-        [Self::ACQUIRE, Self::RELEASE, Self::RELEASE_AND_LEARN, Self::EXTEND, Self::REVIVE];
+    pub const ALL: [Self; 10] = [
+        Self::ACQUIRE,
+        Self::RELEASE,
+        Self::RELEASE_AND_LEARN,
+        Self::EXTEND,
+        Self::REVIVE,
+        Self::ACQUIRE_FENCED,
+        Self::RENEW,
+        Self::RELEASE_ADOPTED,
+        Self::ROTATE,
+        Self::RAISE,
+    ];
 
     /// The source text, as `EVAL` takes it.
     pub const fn text(&self) -> &'static str {

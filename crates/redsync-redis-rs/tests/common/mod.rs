@@ -14,11 +14,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn set(key: &str) -> Request {
     let ttl = Ttl::new(Duration::from_secs(60)).unwrap();
-    Command::Acquire { value: Value::new("value"), ttl, look: false }.request(&Arc::from(key))
+    Command::Acquire { value: Value::new("value"), ttl, look: false, proposal: None }.request(&Arc::from(key))
 }
 
 pub(crate) fn release() -> Command {
-    Command::Release { value: Value::new("value"), in_one: false }
+    Command::Release { value: Value::new("value"), former: None, in_one: false }
 }
 
 /// The reply to a SET that found no such key.

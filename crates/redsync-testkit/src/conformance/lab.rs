@@ -132,16 +132,16 @@ pub(super) fn set(key: &str, value: &str) -> Request {
 
 pub(super) fn acquire(value: &str, look: bool) -> Command {
     let ttl = Ttl::new(MINUTE).expect("a TTL that Redis can count");
-    Command::Acquire { value: Value::new(value), ttl, look }
+    Command::Acquire { value: Value::new(value), ttl, look, proposal: None }
 }
 
 pub(super) fn release(value: &str) -> Command {
-    Command::Release { value: Value::new(value), in_one: false }
+    Command::Release { value: Value::new(value), former: None, in_one: false }
 }
 
 pub(super) fn extend(value: &str) -> Command {
     let ttl = Ttl::new(MINUTE).expect("a TTL that Redis can count");
-    Command::Extend { value: Value::new(value), ttl, revive: false }
+    Command::Extend { value: Value::new(value), ttl, revive: false, former: None, fence: None }
 }
 
 /// The reply to a `SET` that found no such key.

@@ -17,8 +17,18 @@ const DIGEST_LENGTH: usize = 40;
 /// What a command comes to.
 pub(super) type Executed = Result<Reply, ErrorReply>;
 
-/// Executes one command at the moment `now` of the server's clock. Nothing else goes in or comes out.
-pub(super) fn execute(keyspace: &mut Keyspace, args: &[&[u8]], now: Millis) -> Executed {
+/// The time by which a command is executed.
+#[derive(Clone, Copy)]
+pub(super) struct Time {
+    /// By the clock that keys expire by.
+    pub(super) now: Millis,
+    /// What `TIME` answers, in microseconds since 1970.
+    pub(super) wall: u64,
+}
+
+/// Executes one command at that time of the server's. Nothing else goes in or comes out.
+pub(super) fn execute(keyspace: &mut Keyspace, args: &[&[u8]], time: Time) -> Executed {
+    let now = time.now;
     let (name, args) = args.split_first().map_or((&b""[..], &[][..]), |(name, args)| (*name, args));
     match (name.to_ascii_uppercase().as_slice(), args) {
         (b"SET", [key, value, options @ ..]) => set(keyspace, key, value, options, now),
@@ -35,8 +45,8 @@ pub(super) fn execute(keyspace: &mut Keyspace, args: &[&[u8]], now: Millis) -> E
         (b"DELEX", [key, b"IFEQ", value]) if keyspace.native() == Some(Native::DelEx) => {
             delete_if_equal(keyspace, key, value, now)
         }
-        (b"EVAL", [text, keys, args @ ..]) => eval(keyspace, text, keys, args, now),
-        (b"EVALSHA", [digest, keys, args @ ..]) => evalsha(keyspace, digest, keys, args, now),
+        (b"EVAL", [text, keys, args @ ..]) => eval(keyspace, text, keys, args, time),
+        (b"EVALSHA", [digest, keys, args @ ..]) => evalsha(keyspace, digest, keys, args, time),
         (b"SET" | b"GET" | b"DEL" | b"PTTL" | b"PEXPIRE" | b"EVAL" | b"EVALSHA", _) => {
             Err(ErrorReply::wrong_number_of_arguments(name))
         }
@@ -98,15 +108,15 @@ fn unsupported(option: &[u8]) -> ErrorReply {
     ErrorReply::err(format!("Unsupported option {}", String::from_utf8_lossy(option)))
 }
 
-fn eval(keyspace: &mut Keyspace, text: &[u8], keys: &[u8], args: &[&[u8]], now: Millis) -> Executed {
+fn eval(keyspace: &mut Keyspace, text: &[u8], keys: &[u8], args: &[&[u8]], time: Time) -> Executed {
     let keys = number_of_keys(keys, args)?;
     let script = Script::ALL.into_iter().find(|script| script.text().as_bytes() == text);
     let script = script.ok_or_else(|| ErrorReply::err("Error running script: not one of redsync's own"))?;
     keyspace.load_script(script.sha1());
-    scripts::run(script, keyspace, keys, args, now)
+    scripts::run(script, keyspace, keys, args, time)
 }
 
-fn evalsha(keyspace: &mut Keyspace, digest: &[u8], keys: &[u8], args: &[&[u8]], now: Millis) -> Executed {
+fn evalsha(keyspace: &mut Keyspace, digest: &[u8], keys: &[u8], args: &[&[u8]], time: Time) -> Executed {
     if digest.len() != DIGEST_LENGTH {
         return Err(ErrorReply::no_script());
     }
@@ -114,7 +124,7 @@ fn evalsha(keyspace: &mut Keyspace, digest: &[u8], keys: &[u8], args: &[&[u8]], 
     let digest = digest.to_ascii_lowercase();
     let script = Script::ALL.into_iter().find(|script| script.sha1().as_bytes() == digest);
     let script = script.filter(|script| keyspace.knows_script(script.sha1()));
-    scripts::run(script.ok_or_else(ErrorReply::no_script)?, keyspace, keys, args, now)
+    scripts::run(script.ok_or_else(ErrorReply::no_script)?, keyspace, keys, args, time)
 }
 
 fn number_of_keys(keys: &[u8], args: &[&[u8]]) -> Result<usize, ErrorReply> {

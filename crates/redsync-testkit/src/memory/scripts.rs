@@ -1,5 +1,7 @@
 //! The effect of each of redsync's Lua scripts, line by line as in the Lua file.
 
+mod fenced;
+
 use redsync_core::{
     Reply,
     wire::{Native, Script},
@@ -7,26 +9,35 @@ use redsync_core::{
 
 use super::{
     error::ErrorReply,
-    execute::{Executed, expiry_of_set, pexpire, pttl},
+    execute::{Executed, Time, expiry_of_set, pexpire, pttl},
     keyspace::{Keyspace, Millis},
 };
 
-/// What a script sees: `KEYS[1]`, `ARGV[1]`, `ARGV[2]` and the time, which stands still while it runs.
+/// What a script sees: `KEYS`, `ARGV` and the time, which stands still while it runs.
 struct Scope<'a> {
     key: &'a [u8],
+    counter: Option<&'a [u8]>,
     value: &'a [u8],
-    ttl: Option<&'a [u8]>,
+    /// `ARGV[2]` and what comes after it.
+    rest: &'a [&'a [u8]],
     now: Millis,
+    /// Microseconds since 1970.
+    wall: u64,
 }
 
 type Effect = fn(&mut Keyspace, &Scope<'_>) -> Executed;
 
-const EFFECTS: [(Script, Effect); 5] = [
+const EFFECTS: [(Script, Effect); 10] = [
     (Script::ACQUIRE, acquire),
     (Script::RELEASE, release),
     (Script::RELEASE_AND_LEARN, release_and_learn),
     (Script::EXTEND, extend),
     (Script::REVIVE, revive),
+    (Script::ACQUIRE_FENCED, fenced::acquire),
+    (Script::RENEW, fenced::renew),
+    (Script::RELEASE_ADOPTED, release_adopted),
+    (Script::ROTATE, fenced::rotate),
+    (Script::RAISE, fenced::raise),
 ];
 
 /// Runs `script`, where the first `keys` of `args` are its keys.
@@ -35,13 +46,16 @@ pub(super) fn run(
     keyspace: &mut Keyspace,
     keys: usize,
     args: &[&[u8]],
-    now: Millis,
+    time: Time,
 ) -> Executed {
     let effect = EFFECTS.into_iter().find(|(known, _)| *known == script).map(|(_, effect)| effect);
-    let (Some(effect), Some(([key, ..], [value, rest @ ..]))) = (effect, args.split_at_checked(keys)) else {
+    let (Some(effect), Some(([key, counter @ ..], [value, rest @ ..]))) =
+        (effect, args.split_at_checked(keys))
+    else {
         return Err(bad_arguments());
     };
-    effect(keyspace, &Scope { key, value, ttl: rest.first().copied(), now })
+    let Time { now, wall } = time;
+    effect(keyspace, &Scope { key, counter: counter.first().copied(), value, rest, now, wall })
 }
 
 fn acquire(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
@@ -64,6 +78,19 @@ fn release(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
         Some(held) if held != scope.value => 0,
         Some(_) => i64::from(keyspace.remove(scope.key, scope.now)),
     }))
+}
+
+fn release_adopted(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
+    let former = scope.arg(0)?;
+    let answer = match keyspace.get(scope.key, scope.now)? {
+        None => -1,
+        Some(held) => {
+            let (is_ours, is_former) = (held == scope.value, held == former);
+            let is_deleted = (is_ours || is_former) && keyspace.remove(scope.key, scope.now);
+            i64::from(is_ours && is_deleted)
+        }
+    };
+    Ok(Reply::Integer(answer))
 }
 
 fn release_and_learn(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
@@ -109,7 +136,12 @@ fn to_number(text: &[u8]) -> Result<f64, ErrorReply> {
 
 impl<'a> Scope<'a> {
     fn ttl(&self) -> Result<&'a [u8], ErrorReply> {
-        self.ttl.ok_or_else(bad_arguments)
+        self.arg(0)
+    }
+
+    /// `ARGV[2]` and what comes after it, counted from zero.
+    fn arg(&self, index: usize) -> Result<&'a [u8], ErrorReply> {
+        self.rest.get(index).copied().ok_or_else(bad_arguments)
     }
 }
 

@@ -4,13 +4,13 @@ use std::{
     collections::{BTreeMap, VecDeque},
     mem,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use redsync_core::{NodeError, Request, Runtime};
 
 use super::{
-    execute::{Executed, execute},
+    execute::{Executed, Time, execute},
     faults::{Faults, Loss},
     keyspace::{Keyspace, Millis},
     slot::{Outcome, Slot},
@@ -107,6 +107,12 @@ impl State {
         Millis::try_from(self.runtime.now().since_origin().as_millis()).unwrap_or(Millis::MAX)
     }
 
+    /// What the server takes for the time, in microseconds since 1970.
+    fn wall(&self) -> u64 {
+        let since_1970 = self.runtime.wall_clock().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// Takes a request from its caller, who waits at the slot.
     pub(super) fn hand_over(&mut self, request: Request) -> Slot {
         *self.calls.entry(request.name().to_owned()).or_default() += 1;
@@ -123,8 +129,8 @@ impl State {
     }
 
     pub(super) fn execute(&mut self, args: &[&[u8]]) -> Executed {
-        let now = self.now();
-        execute(&mut self.keyspace, args, now)
+        let time = Time { now: self.now(), wall: self.wall() };
+        execute(&mut self.keyspace, args, time)
     }
 
     /// Executes a request that is in flight, be it for the first time or not.

@@ -25,11 +25,11 @@ fn start() -> (VirtualRuntime, MemoryNode) {
 
 fn acquire(value: &str) -> Request {
     let ttl = Ttl::new(1000 * MS).unwrap();
-    Command::Acquire { value: Value::new(value), ttl, look: false }.request(&KEY.into())
+    Command::Acquire { value: Value::new(value), ttl, look: false, proposal: None }.request(&KEY.into())
 }
 
 fn release(value: &str) -> Command {
-    Command::Release { value: Value::new(value), in_one: false }
+    Command::Release { value: Value::new(value), former: None, in_one: false }
 }
 
 /// What a caller sees of an outcome, in a word.

@@ -3,7 +3,7 @@
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{Either, select};
-use redsync_core::{Error, Moment, ReleaseError, Released, Runtime};
+use redsync_core::{Error, GuardError, Moment, Released, Runtime};
 
 use super::{
     super::event::{Fault, Op, Outcome, Place, Returned, What},
@@ -98,6 +98,6 @@ pub(super) fn unlocked(result: &Result<Released, Error>) -> Outcome {
 }
 
 /// What a release of a guard came to.
-pub(super) fn released(result: &Result<Released, ReleaseError>) -> Outcome {
+pub(super) fn released(result: &Result<Released, GuardError>) -> Outcome {
     result.as_ref().map_or_else(|error| Outcome::Err(error.kind()), |released| Outcome::Released(*released))
 }

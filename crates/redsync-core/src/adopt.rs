@@ -1,0 +1,74 @@
+//! Adopting a lock from its token.
+
+use std::sync::Arc;
+
+use crate::{
+    Error, Guard, InvalidOption, LockToken, Mutex, Redsync, held::Held, options::Settings, wire::counter_key,
+};
+
+impl Redsync {
+    /// Takes a lock over from its token, with the TTL that it was taken with first.
+    ///
+    /// [`Mutex::adopt`] is the same with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mutex::adopt`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Mutex::adopt`].
+    pub async fn adopt(&self, token: &LockToken) -> Result<Guard, Error> {
+        self.mutex(Arc::clone(token.shared_name())).ttl(token.ttl()).adopt(token).await
+    }
+}
+
+impl Mutex {
+    /// Takes the lock over from its token, with the options of this mutex.
+    ///
+    /// The value is rotated to a fresh one, so that of a token that is delivered twice at most one delivery is adopted
+    /// at a time. A fencing number is drawn where the token has one. Who shares the nodes with another delivery
+    /// tries again, up to [`tries`](Self::tries) times.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::AlreadyAdopted`](crate::ErrorKind::AlreadyAdopted) when another delivery has the lock,
+    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when it stands at too few nodes by now: its time is over, or
+    /// it was released. [`ErrorKind::Taken`](crate::ErrorKind::Taken) when somebody else has taken it since,
+    /// [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. The token is as good as
+    /// before then: what was rotated is set back.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, what was rotated is set back in the background.
+    pub async fn adopt(&self, token: &LockToken) -> Result<Guard, Error> {
+        let settings = self.settings_to_adopt(token).map_err(|option| Error::invalid(&self.name, option))?;
+        if self.world.on_closing().is_none() {
+            return Err(Error::closed(&self.name));
+        }
+        let mut drive = self.world.adopt(token, &settings);
+        match drive.result().await {
+            Ok(lease) => {
+                let held = Held::new(Arc::clone(&self.name), lease);
+                let held = Arc::new(held.adopted(token.secret().clone(), token.is_exact()));
+                drop(drive.following(Arc::clone(&held)));
+                Ok(Guard::new(Arc::clone(&self.world), held, settings))
+            }
+            Err(failure) => Err(Error::transfer(&self.world, &self.name, "adopt", failure)),
+        }
+    }
+
+    fn settings_to_adopt(&self, token: &LockToken) -> Result<Settings, InvalidOption> {
+        let (name, nodes) = (Arc::clone(&self.name), self.world.seats.len());
+        if *token.shared_name() != name {
+            return Err(InvalidOption::OtherToken { token: Arc::clone(token.shared_name()), name });
+        }
+        if token.nodes() != nodes {
+            return Err(InvalidOption::TokenNodes { token: token.nodes(), nodes });
+        }
+        if token.fence().is_some() && counter_key(&name).is_none() {
+            return Err(InvalidOption::FencedName(name));
+        }
+        self.settings()
+    }
+}

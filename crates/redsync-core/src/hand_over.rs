@@ -1,0 +1,121 @@
+//! Handing a held lock over to whoever gets its token, and back to the token that it came from.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    Error, Guard, GuardError, InvalidOption, LockToken, Ttl,
+    drive::Drive,
+    machine::{Extend, ExtendCause, ExtendPlan},
+    token::Parts,
+};
+
+impl Guard {
+    /// Turns the guard into a token, which another task, process or machine [adopts](crate::Redsync::adopt).
+    ///
+    /// The lock then lasts for `wait` (from 1 ms) before it has to be adopted; nobody renews it meanwhile. Nodes that
+    /// missed the lock get it as well, where its value is ours alone, and every node in reach is heard.
+    ///
+    /// # Errors
+    ///
+    /// As [`extend`](Self::extend), and [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption) for a wait that
+    /// cannot be. The error gives the guard back, as valid as it was.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, so is the guard, which releases the lock.
+    pub async fn hand_over(mut self, wait: Duration) -> Result<LockToken, GuardError> {
+        let full = match self.ttl_to_wait(wait) {
+            Some(full) => full,
+            None => return Err(self.keeps(InvalidOption::Wait(wait))),
+        };
+        let mut drive = self.extension_for_all(full);
+        let result = drive.result().await;
+        match result {
+            Ok(valid_until) => {
+                let now = self.world.runtime.now();
+                self.held.hand_over();
+                self.releases_on_drop = false;
+                tracing::debug!(lock = self.name(), "handed over");
+                Ok(self.token(full, valid_until.since(now)))
+            }
+            Err(failure) => {
+                if matches!(failure.cause, ExtendCause::Lost) {
+                    self.held.lose();
+                }
+                let error = Error::extend(&self.world, &self.held.name, failure);
+                Err(GuardError::new(error, self))
+            }
+        }
+    }
+
+    /// Gives the lock back to the token that it was adopted from, which can then be adopted again, for as long as it
+    /// could when it was handed over. A lock that was taken anew goes to any token of its name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when the lock stands at too few nodes by now,
+    /// [`ErrorKind::Taken`](crate::ErrorKind::Taken) when somebody else has it,
+    /// [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. The error gives the guard
+    /// back, to try again or to release it. It is not valid any more, since the token may be.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, so is the guard, which releases the lock.
+    pub async fn hand_back(mut self, token: &LockToken) -> Result<(), GuardError> {
+        if !self.goes_back_to(token) {
+            let (token, name) = (Arc::clone(token.shared_name()), Arc::clone(&self.held.name));
+            return Err(self.keeps(InvalidOption::OtherToken { token, name }));
+        }
+        let to = token.secret().clone();
+        let target = self.held.hand_back(self.world.all_nodes(), to, token.is_exact());
+        let mut drive = self.world.hand_back(token, &self.settings, target);
+        match drive.result().await {
+            Ok(_) => {
+                self.releases_on_drop = false;
+                tracing::debug!(lock = self.name(), "handed back");
+                Ok(())
+            }
+            Err(failure) => {
+                let error = Error::transfer(&self.world, &self.held.name, "hand back", failure);
+                Err(GuardError::new(error, self))
+            }
+        }
+    }
+
+    /// The TTL with which the lock can still be adopted when the wait is over.
+    fn ttl_to_wait(&self, wait: Duration) -> Option<Ttl> {
+        let adopted_by = wait.checked_add(self.settings.node_timeout)?;
+        self.settings.drift.ttl_for(adopted_by).filter(|_| !wait.is_zero())
+    }
+
+    fn extension_for_all(&self, full: Ttl) -> Drive<Extend> {
+        let revive = !self.held.exact;
+        let target = self.held.to_extend(self.world.all_nodes(), revive);
+        let plan = self.world.extend_plan(&self.settings, target, self.world.runtime.now());
+        let plan = ExtendPlan { ttl: full, revive, wait_for_all: true, ..plan };
+        self.world.extend_by(&self.held.name, plan).following(Arc::clone(&self.held))
+    }
+
+    fn token(&self, full: Ttl, valid_for: Duration) -> LockToken {
+        let now = self.world.runtime.wall_clock();
+        LockToken::new(Parts {
+            name: Arc::clone(&self.held.name),
+            value: self.held.value.clone(),
+            exact: self.held.exact,
+            fence: self.held.fence,
+            ttl: self.settings.ttl,
+            full,
+            expires: now.checked_add(valid_for).unwrap_or(now),
+            nodes: self.world.seats.len(),
+        })
+    }
+
+    fn goes_back_to(&self, token: &LockToken) -> bool {
+        let is_its = self.held.adopted_from.as_ref().is_none_or(|from| from == token.secret());
+        is_its && *token.name() == *self.held.name
+    }
+
+    fn keeps(self, option: InvalidOption) -> GuardError {
+        GuardError::new(Error::invalid(&self.held.name, option), self)
+    }
+}

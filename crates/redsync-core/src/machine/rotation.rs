@@ -1,0 +1,193 @@
+//! [`Rotation`]: one new value, offered to the nodes in the place of the old one until a quorum has it or it is given up.
+
+use super::{
+    Ids, NodeSet, Quorum, RequestId, Resend, Tally, Verdict,
+    fencing::Fencing,
+    round::Round,
+    sweep::Sweep,
+    task::{SetBack, Task, may_have_done},
+};
+use crate::{
+    Answer, Moment, Ttl, Value,
+    wire::{Command, Grant, Outcome},
+};
+
+/// What to rotate.
+#[derive(Clone, Debug)]
+pub(super) struct Turn {
+    pub(super) from: Value,
+    pub(super) to: Value,
+    pub(super) ttl: Ttl,
+    /// How long the old value stands again where it is set back, if nothing better is known.
+    pub(super) full: Ttl,
+    pub(super) proposal: Option<u64>,
+}
+
+/// A new value with all the rounds that offer it. A node that has it already, by an earlier round whose reply was lost,
+/// grants again.
+#[derive(Clone, Debug)]
+pub(super) struct Rotation {
+    turn: Turn,
+    nodes: usize,
+    /// Until when a lock that the last round wins is valid.
+    pub(super) valid_until: Moment,
+    rounds: Vec<Round>,
+    /// Of the last round: what an earlier one has counted may have ended since.
+    fencing: Option<Fencing>,
+    undo: Sweep,
+    undoing: bool,
+}
+
+impl Rotation {
+    pub(super) fn new(turn: Turn, nodes: usize) -> Self {
+        let set_back = SetBack::new(turn.to.clone(), turn.from.clone(), nodes, turn.full);
+        // A value that was given up is never used again, so that setting it back once more does no harm.
+        let undo = Sweep::new(Task::SetBack(set_back), nodes, Resend::FRESH);
+        let (rounds, fencing) = (Vec::new(), None);
+        Self { turn, nodes, valid_until: Moment::default(), rounds, fencing, undo, undoing: false }
+    }
+
+    pub(super) fn value(&self) -> &Value {
+        &self.turn.to
+    }
+
+    /// Offers it to `asked` nodes, in a round whose win is valid until then.
+    pub(super) fn ask(
+        &mut self,
+        asked: NodeSet,
+        valid_until: Moment,
+        ids: &mut Ids,
+        now: Moment,
+    ) -> Vec<(RequestId, Command)> {
+        let round = Round::new(self.nodes, asked, ids, now);
+        let Turn { from, to, ttl, full: _, proposal } = self.turn.clone();
+        let command = Command::Rotate { from, to, ttl, proposal };
+        let requests = round.requests().map(|id| (id, command.clone())).collect();
+        self.valid_until = valid_until;
+        self.fencing = proposal.is_some().then(|| Fencing::new(self.nodes));
+        self.rounds.push(round);
+        requests
+    }
+
+    /// Takes in a reply; says whether it answers a request of this rotation.
+    pub(super) fn answer(&mut self, id: RequestId, outcome: &Outcome, now: Moment) -> bool {
+        if self.undo.answer(id, outcome)
+            || self.fencing.as_mut().is_some_and(|fencing| fencing.answer(id, outcome))
+        {
+            return true;
+        }
+        let Some(round) = self.rounds.iter_mut().rposition(|round| round.answer(id, outcome.clone())) else {
+            return false;
+        };
+        if let Outcome::Granted(grant) = outcome {
+            self.note(id.node(), *grant, round, now);
+        }
+        if self.undoing {
+            self.undo_late(id.node(), outcome);
+        }
+        true
+    }
+
+    fn note(&mut self, node: usize, grant: Grant, round: usize, now: Moment) {
+        if let (Task::SetBack(set_back), Some(left)) = (self.undo.task_mut(), grant.left) {
+            set_back.note_end(node, now.plus(left));
+        }
+        let is_last = round + 1 == self.rounds.len();
+        if let (Some(fencing), Some(fence)) = (self.fencing.as_mut().filter(|_| is_last), grant.fence) {
+            fencing.note(node, fence);
+        }
+    }
+
+    /// What was sent before this late answer may have come too early, or was in vain.
+    fn undo_late(&mut self, node: usize, outcome: &Outcome) {
+        match outcome {
+            Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => self.undo.want(node),
+            Outcome::Refused(_) | Outcome::Failed(_) if self.may_hold().contains(node) => {}
+            Outcome::Refused(_) | Outcome::Failed(_) => self.undo.spare(node),
+        }
+    }
+
+    /// Sets the old value back wherever the new one may stand, and where it comes to stand later.
+    pub(super) fn give_up(&mut self) {
+        if !std::mem::replace(&mut self.undoing, true) {
+            self.may_hold().iter().for_each(|node| self.undo.want(node));
+        }
+    }
+
+    /// Leaves what was granted so far to who releases the lock or hands it back, and undoes what is granted from now on.
+    pub(super) fn undo_late_grants(&mut self) {
+        self.undoing = true;
+    }
+
+    /// From now on neither value is to stand anywhere: what is still to be undone is deleted, and so is what was set back
+    /// without a word.
+    pub(super) fn remove(&mut self, former: Option<Value>) {
+        let unconfirmed = self.undo.unconfirmed();
+        *self.undo.task_mut() = Task::Delete { value: self.turn.to.clone(), former };
+        unconfirmed.iter().for_each(|node| self.undo.want(node));
+    }
+
+    pub(super) fn next_undo(&mut self, ids: &mut Ids, now: Moment) -> Option<(RequestId, Command)> {
+        self.undo.next_request(ids, now)
+    }
+
+    pub(super) fn retry_undo(&mut self) {
+        self.undo.retry();
+    }
+
+    pub(super) fn has_failed_undo(&self) -> bool {
+        !self.undo.retriable().is_empty()
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.rounds.clear();
+        self.undo.stop();
+    }
+
+    /// Whether nothing is on its way and nothing is to be undone.
+    pub(super) fn is_settled(&self) -> bool {
+        self.rounds.iter().all(|round| round.open().is_empty()) && self.undo.is_settled()
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        self.rounds.last().map(Round::tally).unwrap_or_default()
+    }
+
+    pub(super) fn answers(&self) -> Vec<Answer> {
+        self.rounds.last().map(Round::answers).unwrap_or_default()
+    }
+
+    pub(super) fn granted(&self) -> NodeSet {
+        self.rounds.last().map_or(NodeSet::EMPTY, Round::granted)
+    }
+
+    /// The nodes that may hold the new value by what was sent.
+    pub(super) fn may_hold(&self) -> NodeSet {
+        may_have_done(self.rounds.iter())
+    }
+
+    /// The nodes where the old value may yet be rotated away, or come to stand again.
+    pub(super) fn in_doubt(&self) -> NodeSet {
+        let doubtful = |round: &Round| round.doubtful();
+        self.rounds.iter().map(doubtful).fold(self.undo.unconfirmed(), NodeSet::union)
+    }
+
+    /// What is known of the fencing number once a quorum has granted; won without one where none is wanted.
+    pub(super) fn fence_verdict(&self, quorum: Quorum) -> Verdict {
+        let open = self.tally().open;
+        self.fencing.as_ref().map_or(Verdict::Won, |fencing| fencing.verdict(quorum, open))
+    }
+
+    /// The fencing number.
+    pub(super) fn fence(&self) -> Option<u64> {
+        self.fencing.as_ref().and_then(Fencing::number)
+    }
+
+    /// What raises the counters that stand below it.
+    pub(super) fn raise(&mut self, ids: &mut Ids) -> Vec<(RequestId, Command)> {
+        let raises = self.fencing.as_mut().map(|fencing| fencing.raise(ids)).unwrap_or_default();
+        let Turn { to, ttl, .. } = &self.turn;
+        let command = |fence| Command::Raise { value: to.clone(), fence, ttl: *ttl };
+        raises.into_iter().map(|(id, fence)| (id, command(fence))).collect()
+    }
+}

@@ -1,0 +1,282 @@
+//! [`Transfer`]: rotates the value of a lock on a quorum, so that whoever knows the old one has it no more.
+//!
+//! By it a token is adopted, and handed back. Of several who rotate the same value each node lets one through, so that
+//! at most one of them has a quorum. Who has none sets the old value back and tries again with another new one: a late
+//! request about a value that was given up then hits nothing of a later try, and no vote for it counts again.
+
+mod blame;
+mod plan;
+
+use std::collections::VecDeque;
+
+use self::blame::Blame;
+use super::{
+    Action, Event, GaveUp, Ids, Lease, Machine, NodeSet, RequestId, Source, Verdict,
+    phase::{Pacer, Phase},
+    rotation::{Rotation, Turn},
+};
+use crate::{
+    Answer, Moment, Value,
+    wire::{Command, Outcome},
+};
+
+pub use plan::{TransferCause, TransferFailure, TransferPlan};
+
+/// Rotates the value of a lock.
+///
+/// [`Event::Cancel`] gives up: before the result it ends the call, after a [`Lease`] it means that the lock was
+/// released, so that neither value is to stand anywhere. [`Event::HandedBack`] means that the old value is to
+/// stand again.
+#[derive(Clone, Debug)]
+pub struct Transfer<S = Box<dyn Source>> {
+    plan: TransferPlan,
+    source: S,
+    ids: Ids,
+    phase: Phase,
+    tries: u32,
+    /// The last one is the current or the winning one; those before are being set back.
+    rotations: Vec<Rotation>,
+    outbox: VecDeque<(RequestId, Command)>,
+    result: Option<Result<Lease, TransferFailure>>,
+    won: Option<Moment>,
+    /// Whether what was won is to be undone where it comes late.
+    is_given_back: bool,
+    pacer: Pacer,
+}
+
+impl<S: Source> Transfer<S> {
+    /// Starts at `now` with the first round.
+    pub fn new(plan: TransferPlan, source: S, now: Moment) -> Self {
+        let mut machine = Self {
+            plan,
+            source,
+            ids: Ids::default(),
+            phase: Phase::Resting { until: now },
+            tries: 0,
+            rotations: Vec::new(),
+            outbox: VecDeque::new(),
+            result: None,
+            won: None,
+            is_given_back: false,
+            pacer: Pacer::new(),
+        };
+        machine.begin_rotation();
+        machine.start_round(now);
+        machine
+    }
+
+    fn begin_rotation(&mut self) {
+        let to = self.plan.to.clone();
+        let turn = Turn {
+            from: self.plan.from.clone(),
+            to: to.unwrap_or_else(|| self.plan.from.successor(self.source.random())),
+            ttl: self.plan.ttl,
+            full: self.plan.full,
+            proposal: self.plan.proposal,
+        };
+        self.rotations.push(Rotation::new(turn, self.plan.quorum.nodes()));
+    }
+
+    fn start_round(&mut self, now: Moment) {
+        self.tries = self.tries.saturating_add(1);
+        let valid_until = now.plus(self.plan.drift.validity(self.plan.ttl));
+        let Some(current) = self.rotations.last_mut() else { return };
+        self.outbox.extend(current.ask(self.plan.asked, valid_until, &mut self.ids, now));
+        self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
+        self.decide(now, false);
+    }
+
+    /// Ends the round if its outcome is certain, or if its time is over.
+    fn decide(&mut self, now: Moment, time_is_over: bool) {
+        let Some(current) = self.rotations.last_mut() else { return };
+        match self.plan.quorum.verdict(current.tally()) {
+            Verdict::Won if now >= current.valid_until => self.lose(now),
+            Verdict::Won => match current.fence_verdict(self.plan.quorum) {
+                Verdict::Won => self.win(now),
+                Verdict::Pending if !time_is_over => self.raise(now),
+                Verdict::Pending | Verdict::Lost => self.lose(now),
+            },
+            // The answers to come tell who is to blame, and whether another try can help.
+            Verdict::Lost if !time_is_over && current.tally().open > 0 => {}
+            Verdict::Lost => self.lose(now),
+            Verdict::Pending if time_is_over => self.lose(now),
+            Verdict::Pending => {}
+        }
+    }
+
+    fn raise(&mut self, now: Moment) {
+        let raises =
+            self.rotations.last_mut().map(|current| current.raise(&mut self.ids)).unwrap_or_default();
+        if !raises.is_empty() {
+            // A second question gets the time of a second one.
+            self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
+        }
+        self.outbox.extend(raises);
+    }
+
+    fn win(&mut self, now: Moment) {
+        let Some(current) = self.rotations.last() else { return };
+        self.won = Some(current.valid_until);
+        self.result = Some(Ok(Lease {
+            value: current.value().clone(),
+            exact: false,
+            valid_until: current.valid_until,
+            held: current.granted(),
+            // A node that has refused may come to hold the old value again.
+            absent: NodeSet::EMPTY,
+            fence: current.fence(),
+        }));
+        self.phase = Phase::settling(now, self.plan.ttl);
+    }
+
+    fn lose(&mut self, now: Moment) {
+        let answers = self.rotations.last().map(Rotation::answers).unwrap_or_default();
+        let blame = Blame::of(&answers, self.plan.quorum);
+        if let Some(cause) = blame.for_good() {
+            return self.fail(cause, now);
+        }
+        if self.tries >= self.plan.tries {
+            return self.fail(blame.after_all(GaveUp::Tries), now);
+        }
+        let until = now.plus(self.plan.delay.after(self.tries, self.source.random()));
+        if self.plan.deadline.is_some_and(|deadline| deadline <= until) {
+            return self.fail(blame.after_all(GaveUp::Deadline), now);
+        }
+        // Who shares the nodes with somebody else makes room; where replies were lost the same value is asked for again.
+        if blame.is_contended() && self.plan.to.is_none() {
+            self.rotations.iter_mut().for_each(Rotation::give_up);
+            self.begin_rotation();
+        }
+        self.phase = Phase::Resting { until };
+    }
+
+    fn fail(&mut self, cause: TransferCause, now: Moment) {
+        let answers = self.last_answers();
+        self.result = Some(Err(TransferFailure { cause, tries: self.tries, answers }));
+        self.give_up(now);
+    }
+
+    /// Of the last round, which the current rotation may not have had yet.
+    fn last_answers(&self) -> Vec<Answer> {
+        let answers = self.rotations.iter().rev().map(Rotation::answers);
+        answers.into_iter().find(|answers| !answers.is_empty()).unwrap_or_default()
+    }
+
+    /// A value that was named is not taken back: who named it tries again, or removes both.
+    fn give_up(&mut self, now: Moment) {
+        if self.plan.to.is_none() {
+            self.rotations.iter_mut().for_each(Rotation::give_up);
+        }
+        // When the new value's TTL is over there is nothing to set back.
+        self.phase = Phase::settling(now, self.plan.ttl);
+    }
+
+    fn on_reply(&mut self, id: RequestId, outcome: Outcome, now: Moment) {
+        let answered = self.rotations.iter_mut().rposition(|rotation| rotation.answer(id, &outcome, now));
+        let is_current = answered.is_some() && answered == self.rotations.len().checked_sub(1);
+        if is_current && matches!(self.phase, Phase::Asking { .. }) {
+            self.decide(now, false);
+        }
+    }
+
+    fn on_tick(&mut self, now: Moment) {
+        if self.pacer.is_due(now) {
+            self.rotations.iter_mut().for_each(Rotation::retry_undo);
+        }
+        let call_is_over = self.plan.deadline.is_some_and(|deadline| deadline <= now);
+        match self.phase {
+            Phase::Asking { until } if until <= now || call_is_over => self.decide(now, true),
+            Phase::Resting { until } if until <= now => self.start_round(now),
+            Phase::Settling { until } if until <= now => self.rotations.iter_mut().for_each(Rotation::stop),
+            Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
+        }
+        if self.phase.is_waited_for() && call_is_over {
+            let blame = Blame::of(&self.last_answers(), self.plan.quorum);
+            self.fail(blame.after_all(GaveUp::Deadline), now);
+        }
+    }
+
+    fn on_cancel(&mut self, now: Moment) {
+        match self.phase {
+            Phase::Asking { .. } | Phase::Resting { .. } => {
+                self.fail(TransferCause::GaveUp(GaveUp::Cancelled), now);
+            }
+            // Won, but nobody has taken the lease: there is no guard that would give it back.
+            Phase::Settling { .. } if matches!(self.result, Some(Ok(_))) => {
+                self.fail(TransferCause::GaveUp(GaveUp::Cancelled), now);
+            }
+            // Also when it was handed back before, and that failed.
+            Phase::Settling { .. } if self.won.is_some() && self.plan.to.is_none() => {
+                self.is_given_back = true;
+                self.remove_late();
+                self.phase = Phase::settling(now, self.plan.ttl);
+            }
+            Phase::Settling { .. } => {}
+        }
+    }
+
+    /// The release deletes both values where they stand now; what comes later is ours to delete.
+    fn remove_late(&mut self) {
+        let former = Some(self.plan.from.clone()).filter(|_| !self.plan.exact);
+        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone()));
+        self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);
+    }
+
+    fn on_handed_back(&mut self, now: Moment) {
+        if self.won.is_some() && self.plan.to.is_none() {
+            self.is_given_back = true;
+            self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);
+            self.phase = Phase::settling(now, self.plan.ttl);
+        }
+    }
+
+    /// Moves what has become due to be undone into the outbox.
+    fn collect_undos(&mut self, now: Moment) {
+        for rotation in &mut self.rotations {
+            self.outbox.extend(std::iter::from_fn(|| rotation.next_undo(&mut self.ids, now)));
+        }
+        if self.rotations.iter().any(Rotation::has_failed_undo) {
+            self.pacer.arm(now);
+        }
+    }
+}
+
+impl<S: Source> Machine for Transfer<S> {
+    type Output = Result<Lease, TransferFailure>;
+
+    const NAME: &'static str = "transfer";
+
+    fn handle(&mut self, event: Event, now: Moment) {
+        match event {
+            Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
+            Event::Tick => self.on_tick(now),
+            Event::Cancel => self.on_cancel(now),
+            Event::HandedBack => self.on_handed_back(now),
+        }
+        self.collect_undos(now);
+    }
+
+    fn poll(&mut self) -> Action<Self::Output> {
+        if let Some((id, command)) = self.outbox.pop_front() {
+            return Action::Send { id, command };
+        }
+        if let Some(result) = self.result.take() {
+            return Action::Done(result);
+        }
+        let is_settled = self.rotations.iter().all(Rotation::is_settled);
+        self.phase.wait(is_settled, &self.pacer, self.plan.deadline)
+    }
+
+    fn held(&self) -> NodeSet {
+        self.rotations.last().map_or(NodeSet::EMPTY, Rotation::granted)
+    }
+
+    fn held_until(&self) -> Option<(NodeSet, Moment)> {
+        self.won.filter(|_| !self.is_given_back).map(|until| (self.held(), until))
+    }
+
+    fn in_doubt(&self) -> Vec<(Value, NodeSet)> {
+        let exact = self.rotations.iter().filter(|_| self.plan.exact);
+        exact.map(|rotation| (self.plan.from.clone(), rotation.in_doubt())).collect()
+    }
+}

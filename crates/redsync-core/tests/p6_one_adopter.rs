@@ -1,0 +1,271 @@
+//! P6: a lock that is handed over is adopted by one at a time, and the token is good again where that fails.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests state what they expect"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{NAME, Quorum, TTL, ms};
+use futures_util::future::join;
+use redsync_core::{ErrorKind, Guard, LockToken, Released};
+use redsync_testkit::{cancel::drop_after, memory::Loss};
+
+const WAIT: Duration = Duration::from_secs(600);
+
+fn handed_over(quorum: &Quorum) -> LockToken {
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.block_on(guard.hand_over(WAIT)).expect("reachable")
+}
+
+fn adopt(quorum: &Quorum, token: &LockToken) -> Guard {
+    quorum.block_on(quorum.redsync.adopt(token)).expect("the only one")
+}
+
+#[test]
+fn a_lock_travels() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    assert_eq!((token.name(), token.ttl(), token.nodes()), (NAME, TTL, 3));
+    assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())));
+    quorum.run_for(WAIT);
+    let worker = quorum.other_process();
+    let guard = quorum.block_on(worker.adopt(&token)).expect("still good");
+    assert!(guard.is_valid() && guard.valid_for() < TTL);
+    assert_ne!(guard.value(), token.value());
+    quorum.block_on(guard.extend()).expect("held");
+    assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+    quorum.block_on(worker.settled());
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn nodes_that_missed_the_lock_get_it_when_it_is_handed_over() {
+    let quorum = Quorum::of(3);
+    quorum.nodes[2].set(NAME, "a rival's", Some(ms(50)));
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("two are free");
+    quorum.run_for(ms(60));
+    assert_eq!(quorum.values()[2], None);
+    let token = quorum.block_on(guard.hand_over(WAIT)).expect("reachable");
+    assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())));
+    assert!(quorum.nodes.iter().all(|node| node.ttl(NAME) > Some(WAIT)));
+}
+
+#[test]
+fn of_two_deliveries_one_is_adopted_also_on_a_bare_quorum() {
+    for bare in [false, true] {
+        for seed in 0..100 {
+            let quorum = Quorum::of(3);
+            let token = handed_over(&quorum);
+            if bare {
+                quorum.nodes[seed % 3].wipe();
+            }
+            quorum.nodes.iter().for_each(|node| node.jitter(ms(3)));
+            let (a, b) = (quorum.other_process(), quorum.other_process());
+            let (a, b) = quorum.block_on(join(a.adopt(&token), b.adopt(&token)));
+            let [held, refused] = if a.is_ok() { [a, b] } else { [b, a] };
+            let guard = held.expect("one of them");
+            assert_eq!(refused.expect_err("one only").kind(), ErrorKind::AlreadyAdopted, "{bare} {seed}");
+            assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+            quorum.run_for(Duration::from_secs(2));
+            assert_eq!(quorum.keys_left(), 0, "{bare} {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_could_not_be_adopted_is_as_good_as_before() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let before = quorum.nodes[0].ttl(NAME).expect("a TTL");
+    quorum.nodes[0].pause();
+    quorum.nodes[1].lose_replies(Loss::Broken);
+    let error = quorum.block_on(quorum.redsync.mutex(NAME).tries(2).adopt(&token)).expect_err("no quorum");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    quorum.nodes[0].resume();
+    quorum.nodes[1].lose_replies(Loss::Never);
+    quorum.settle();
+    assert!(
+        quorum.values().iter().all(|value| value.as_deref() == Some(token.value())),
+        "{:?}",
+        quorum.values()
+    );
+    for node in &quorum.nodes {
+        let left = node.ttl(NAME).expect("a TTL");
+        assert!(left <= before && left > before - Duration::from_secs(5), "{left:?} of {before:?}");
+    }
+    drop(adopt(&quorum, &token));
+}
+
+#[test]
+fn an_adoption_that_is_dropped_anywhere_leaves_the_token_good() {
+    for polls in 0..40 {
+        let quorum = Quorum::build(3, |node| {
+            node.extra_polls(2);
+            node
+        });
+        let token = handed_over(&quorum);
+        let adopted = quorum.block_on(drop_after(polls, quorum.redsync.adopt(&token)));
+        if let Some(guard) = adopted {
+            assert!(polls > 2, "it takes a round trip");
+            drop(guard.expect("free"));
+            return;
+        }
+        quorum.settle();
+        assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())), "{polls}");
+        drop(adopt(&quorum, &token));
+    }
+    panic!("never came to its end");
+}
+
+#[test]
+fn a_lock_that_is_handed_back_can_be_adopted_again() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    for _ in 0..3 {
+        let guard = adopt(&quorum, &token);
+        let rival = quorum.block_on(quorum.redsync.adopt(&token)).expect_err("adopted");
+        assert_eq!(rival.kind(), ErrorKind::AlreadyAdopted, "{rival}");
+        quorum.block_on(guard.hand_back(&token)).expect("reachable");
+        assert!(quorum.nodes.iter().all(|node| node.ttl(NAME) > Some(WAIT)), "as long as at first");
+    }
+    assert_eq!(quorum.block_on(adopt(&quorum, &token).release()).expect("reachable"), Released::Held);
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn what_a_token_cannot_have_any_more_is_told_apart() {
+    type Change = fn(&Quorum, &LockToken);
+    let cases: [(Change, ErrorKind); 4] = [
+        (|quorum, _| quorum.run_for(WAIT + TTL), ErrorKind::Expired),
+        (
+            |quorum, _| quorum.nodes.iter().for_each(|node| node.set(NAME, "a rival's", None)),
+            ErrorKind::Taken,
+        ),
+        (|quorum, token| adopt(quorum, token).leave(), ErrorKind::AlreadyAdopted),
+        (|quorum, _| quorum.nodes.iter().for_each(|node| node.stop()), ErrorKind::Unreachable),
+    ];
+    for (change, expected) in cases {
+        let quorum = Quorum::of(3);
+        let token = handed_over(&quorum);
+        change(&quorum, &token);
+        let error = quorum.block_on(quorum.redsync.adopt(&token)).expect_err("gone");
+        assert_eq!(error.kind(), expected, "{error}");
+    }
+}
+
+#[test]
+fn a_release_removes_what_it_was_adopted_from_as_well() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    quorum.nodes[2].stop();
+    let guard = adopt(&quorum, &token);
+    quorum.settle();
+    quorum.nodes[2].start();
+    assert_eq!(quorum.values()[2].as_deref(), Some(token.value()));
+    assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn a_late_grant_goes_with_the_lock() {
+    // A node that stands still takes the rotation in when the lock was given back long since.
+    for hands_back in [false, true] {
+        let quorum = Quorum::of(3);
+        let token = handed_over(&quorum);
+        quorum.nodes[2].pause();
+        let guard = adopt(&quorum, &token);
+        match hands_back {
+            true => quorum.block_on(guard.hand_back(&token)).expect("reachable"),
+            false => drop(quorum.block_on(guard.release()).expect("reachable")),
+        }
+        // What waits there is executed in the other order.
+        quorum.nodes[2].held().into_iter().rev().for_each(|held| held.reply());
+        quorum.nodes[2].resume();
+        quorum.settle();
+        let expected = hands_back.then(|| token.value());
+        assert!(quorum.values().iter().all(|value| value.as_deref() == expected), "{:?}", quorum.values());
+    }
+}
+
+#[test]
+fn a_failed_hand_over_gives_the_guard_back_and_a_dropped_one_releases() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    let error = quorum.block_on(guard.hand_over(Duration::ZERO)).expect_err("no wait");
+    assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+    quorum.nodes.iter().for_each(|node| node.stop());
+    let error = quorum.block_on(error.into_guard().hand_over(WAIT)).expect_err("down");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    let guard = error.into_guard();
+    assert!(guard.is_valid());
+    quorum.nodes.iter().for_each(|node| node.start());
+    assert!(quorum.block_on(drop_after(1, guard.hand_over(WAIT))).is_none());
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn a_guard_that_could_not_be_handed_back_is_not_valid_and_can_be_released() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let guard = adopt(&quorum, &token);
+    quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Broken));
+    let error = quorum.block_on(guard.hand_back(&token)).expect_err("no replies");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Never));
+    let guard = error.into_guard();
+    assert!(!guard.is_valid());
+    quorum.block_on(guard.release()).expect("reachable");
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0, "neither value stands anywhere");
+}
+
+#[test]
+fn a_token_is_for_its_lock_its_nodes_and_its_guard() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let other = quorum.block_on(quorum.redsync.mutex("other").adopt(&token)).expect_err("another lock");
+    assert_eq!(other.kind(), ErrorKind::InvalidOption, "{other}");
+    let five = Quorum::of(5);
+    let other = five.block_on(five.redsync.adopt(&token)).expect_err("other nodes");
+    assert_eq!(other.kind(), ErrorKind::InvalidOption, "{other}");
+    let guard = adopt(&quorum, &token);
+    let second = quorum.block_on(guard.hand_over(WAIT)).expect("reachable");
+    let guard = adopt(&quorum, &second);
+    let error = quorum.block_on(guard.hand_back(&token)).expect_err("not where it came from");
+    assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+    assert!(error.into_guard().is_valid());
+}
+
+#[test]
+fn a_fixed_value_is_handed_over_and_rotated_to_a_generated_one() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().with_value("job-1138").lock()).expect("free");
+    quorum.settle();
+    let token = quorum.block_on(guard.hand_over(WAIT)).expect("reachable");
+    assert_eq!(token.value(), "job-1138");
+    let guard = adopt(&quorum, &token);
+    assert_ne!(guard.value(), "job-1138");
+    let rival = quorum.block_on(quorum.redsync.adopt(&token)).expect_err("adopted");
+    assert_eq!(rival.kind(), ErrorKind::AlreadyAdopted, "{rival}");
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    let resumed = quorum.redsync.resume(NAME, "job-1138");
+    quorum.block_on(resumed.extend()).expect("held under it again");
+    assert_eq!(quorum.block_on(resumed.release()).expect("reachable"), Released::Held);
+}
+
+#[test]
+fn nothing_prints_the_value() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let resumed = quorum.redsync.resume(NAME, token.value());
+    let shown = format!("{token:?} {resumed:?} {:?}", adopt(&quorum, &token));
+    assert!(!shown.contains(token.value()), "{shown}");
+}
