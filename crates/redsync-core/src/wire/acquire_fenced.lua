@@ -2,13 +2,14 @@
 -- KEYS[1] the lock, KEYS[2] its counter, ARGV[1] the value, ARGV[2] the TTL in milliseconds, ARGV[3] the proposal.
 -- Returns {1, fence} when set, {2, fence} when this very value stood there already, {0} when another did.
 -- The counter goes first in any case: where it cannot be written, nothing else is.
-if redis.call('EXISTS', KEYS[1]) == 0 then
+-- pcall: a key of another type is somebody else's, not an error, as it is for a plain SET NX.
+local held = redis.pcall('GET', KEYS[1])
+if not held then
   local fence = stand(next_fence(ARGV[3]), ARGV[2])
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return {1, fence}
 end
--- pcall: a key of another type is somebody else's, not an error, as it is for a plain SET NX.
-if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then
+if held ~= ARGV[1] then
   return {0}
 end
 -- The number that was drawn with it, unless the counter was lost since.

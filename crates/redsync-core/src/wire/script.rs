@@ -31,7 +31,7 @@ impl Script {
     /// Like [`Script::ACQUIRE`], and draws a fencing number.
     pub const ACQUIRE_FENCED: Self = Self {
         text: concat!(include_str!("fence.lua"), include_str!("acquire_fenced.lua")),
-        sha1: "6b1aabfbaaad7e36dc275d90ac93eacebb334501",
+        sha1: "38944c05d66b0d4e89931ff42e800cdfad24bebf",
     };
     /// Like [`Script::REVIVE`], for a lock that was adopted or has a fencing number.
     pub const RENEW: Self = Self {

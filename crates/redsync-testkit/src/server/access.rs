@@ -7,7 +7,8 @@
 /// is checked against the user's rights too. `PING` is for clients and pools that look after their connections;
 /// `AUTH` and `HELLO` need no right, and clients that name themselves (`CLIENT SETINFO`) do without.
 ///
-/// Narrow the keys where the locks' names have a prefix: `~lock:*` in the place of `~*`.
+/// `TIME` is for fencing numbers. Narrow the keys where the locks' names have a prefix: `~lock:*` in the place of `~*`,
+/// and `~{lock:*` beside it for the counters of fenced locks.
 ///
 /// ```
 /// use redsync_testkit::server::{LOCKER_RULES, Server};
@@ -16,4 +17,4 @@
 /// assert_eq!(server.command(&["ACL", "WHOAMI"])?.text(), Some("default"));
 /// # Ok::<(), redsync_testkit::server::ServerError>(())
 /// ```
-pub const LOCKER_RULES: &str = "~* -@all +ping +set +get +del +pttl +pexpire +eval +evalsha";
+pub const LOCKER_RULES: &str = "~* -@all +ping +set +get +del +pttl +pexpire +time +eval +evalsha";

@@ -54,10 +54,9 @@ fn a_locker_may_do_what_locks_need_and_nothing_else() {
     assert_eq!(locker.command(&["AUTH", "locker", "secret"]).unwrap(), ok());
     for script in Script::ALL {
         for key in ["free", "taken"] {
-            let reply = locker.command(&["EVAL", script.text(), "1", key, "value", "1000"]).unwrap();
-            assert!(matches!(reply, Reply::Int(_) | Reply::Array(_)), "{reply:?}");
-            let reply = locker.command(&["EVALSHA", script.sha1(), "1", key, "value", "1000"]).unwrap();
-            assert!(matches!(reply, Reply::Int(_) | Reply::Array(_)), "{reply:?}");
+            for reply in run(&mut locker, script, key) {
+                assert!(matches!(reply, Reply::Int(_) | Reply::Array(_)), "{reply:?}");
+            }
         }
     }
     assert_eq!(locker.command(&["SET", "lock", "value", "NX", "PX", "1000"]).unwrap(), ok());
@@ -80,16 +79,23 @@ fn none_of_the_locker_s_rights_can_be_spared() {
     }
 }
 
+/// Runs a script as text and by its digest, with all the keys and arguments that any of them takes.
+fn run(client: &mut Client, script: Script, key: &str) -> [Reply; 2] {
+    let keys: &[&str] = if script.text().contains("KEYS[2]") { &["2", key, "counter"] } else { &["1", key] };
+    [["EVAL", script.text()], ["EVALSHA", script.sha1()]].map(|command| {
+        let words = [&command, keys, &["value", "1000", "60000", "x", "7"]].concat();
+        client.command(&words).unwrap()
+    })
+}
+
 fn is_refused_something(server: &Server, user: &str) -> bool {
     server.command(&["FLUSHALL"]).unwrap();
     let mut client = server.client(COMMAND_TIMEOUT).unwrap();
     assert_eq!(client.command(&["AUTH", user, "secret"]).unwrap(), ok());
     let mut replies = vec![client.command(&["SET", "lock", "value", "NX", "PX", "10"]).unwrap()];
-    for script in [Script::ACQUIRE, Script::EXTEND, Script::RELEASE] {
-        for (command, text) in [("EVAL", script.text()), ("EVALSHA", script.sha1())] {
-            replies.push(client.command(&["SET", "lock", "value", "PX", "10"]).unwrap());
-            replies.push(client.command(&[command, text, "1", "lock", "value", "60000"]).unwrap());
-        }
+    for script in Script::ALL {
+        replies.push(client.command(&["SET", "lock", "value", "PX", "10"]).unwrap());
+        replies.extend(run(&mut client, script, "lock"));
     }
     replies.iter().any(|reply| matches!(reply, Reply::Error(_)))
 }
