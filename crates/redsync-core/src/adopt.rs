@@ -43,11 +43,9 @@ impl Mutex {
     /// When the future is dropped, what was rotated is set back in the background.
     pub async fn adopt(&self, token: &LockToken) -> Result<Guard, Error> {
         let settings = self.settings_to_adopt(token).map_err(|option| Error::invalid(&self.name, option))?;
-        if self.world.on_closing().is_none() {
-            return Err(Error::closed(&self.name));
-        }
+        let Some(closing) = self.world.on_closing() else { return Err(Error::closed("adopt", &self.name)) };
         let mut drive = self.world.adopt(token, &settings);
-        match drive.result().await {
+        match drive.result_unless(closing).await {
             Ok(lease) => {
                 let held = Held::new(Arc::clone(&self.name), lease);
                 let held = Arc::new(held.adopted(token.secret().clone(), token.is_exact()));

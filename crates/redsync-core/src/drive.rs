@@ -1,14 +1,18 @@
 //! [`Drive`]: carries out what a machine asks for, first for its caller and then in the background.
 
 use std::{
-    future::poll_fn,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use event_listener::EventListener;
-use futures_util::{Stream, stream::FuturesUnordered};
+use futures_util::{
+    Stream,
+    future::{Either, select},
+    stream::FuturesUnordered,
+};
 
 use crate::{
     BoxFuture, Moment,
@@ -56,8 +60,26 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
         .await
     }
 
+    /// The machine's result, which it is told to come to when `stop` resolves first.
+    pub(crate) async fn result_unless(&mut self, stop: impl Future) -> M::Output {
+        let stopped = {
+            let (stop, result) = (pin!(stop), pin!(self.result()));
+            match select(stop, result).await {
+                Either::Left(_) => None,
+                Either::Right((result, _)) => Some(result),
+            }
+        };
+        match stopped {
+            Some(result) => result,
+            None => {
+                self.cancel();
+                self.result().await
+            }
+        }
+    }
+
     /// Tells the machine that nobody wants the result; [`Drive::result`] is then ready.
-    pub(crate) fn cancel(&mut self) {
+    fn cancel(&mut self) {
         if let Some(engine) = &mut self.engine {
             engine.tell(Event::Cancel);
         }

@@ -128,8 +128,8 @@ impl Error {
         Self::new(ErrorKind::Cancelled, name, "lock", "before anything was sent".to_owned())
     }
 
-    pub(crate) fn closed(name: &Arc<str>) -> Self {
-        Self::new(ErrorKind::Cancelled, name, "lock", "it was shut down".to_owned())
+    pub(crate) fn closed(operation: &'static str, name: &Arc<str>) -> Self {
+        Self::new(ErrorKind::Cancelled, name, operation, "it was shut down".to_owned())
     }
 
     pub(crate) fn acquire(world: &World, name: &Arc<str>, failure: AcquireFailure) -> Self {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{Either, poll_immediate, select};
+use futures_util::future::{poll_immediate, select};
 
 use crate::{
     Delay, Error, Guard, InvalidOption, Released, Value,
@@ -239,27 +239,13 @@ impl Mutex {
     pub async fn lock_unless(&self, cancel: impl Future<Output = ()>) -> Result<Guard, Error> {
         let settings = self.settings().map_err(|option| Error::invalid(&self.name, option))?;
         let mut cancel = pin!(cancel);
-        let Some(closing) = self.world.on_closing() else { return Err(Error::closed(&self.name)) };
+        let Some(closing) = self.world.on_closing() else { return Err(Error::closed("lock", &self.name)) };
         // A call that is cancelled before it begins sends nothing.
         if poll_immediate(cancel.as_mut()).await.is_some() {
             return Err(Error::cancelled(&self.name));
         }
         let mut drive = self.world.acquire(&self.name, &settings);
-        let result = {
-            let result = pin!(drive.result());
-            match select(select(cancel, closing), result).await {
-                Either::Left(_) => None,
-                Either::Right((result, _)) => Some(result),
-            }
-        };
-        let result = match result {
-            Some(result) => result,
-            None => {
-                drive.cancel();
-                drive.result().await
-            }
-        };
-        match result {
+        match drive.result_unless(select(cancel, closing)).await {
             Ok(lease) => Ok(self.hold(lease, settings, drive)),
             Err(failure) => Err(Error::acquire(&self.world, &self.name, failure)),
         }

@@ -65,7 +65,7 @@ impl Redsync {
         self.world.tasks.settled().await;
     }
 
-    /// Ends every waiting `lock` with [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), refuses new ones,
+    /// Ends every waiting `lock` and `adopt` with [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), refuses new ones,
     /// and waits like [`Redsync::settled`].
     ///
     /// Guards that are held stay held: extend and release them as ever.

@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use common::{NAME, Quorum, TTL, ms};
 use futures_util::future::join;
-use redsync_core::{ErrorKind, Guard, LockToken, Released};
-use redsync_testkit::{cancel::drop_after, memory::Loss};
+use redsync_core::{ErrorKind, Guard, LockToken, Released, Runtime};
+use redsync_testkit::{
+    cancel::drop_after,
+    memory::{Loss, MemoryNode},
+};
 
 const WAIT: Duration = Duration::from_secs(600);
 
@@ -268,4 +271,22 @@ fn nothing_prints_the_value() {
     let resumed = quorum.redsync.resume(NAME, token.value());
     let shown = format!("{token:?} {resumed:?} {:?}", adopt(&quorum, &token));
     assert!(!shown.contains(token.value()), "{shown}");
+}
+
+#[test]
+fn who_waits_to_adopt_is_told_of_the_shutdown() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    quorum.nodes.iter().for_each(MemoryNode::pause);
+    let client = quorum.other_process();
+    let (adopted, ()) = quorum.block_on(join(client.adopt(&token), async {
+        quorum.runtime.sleep_until(quorum.runtime.now().plus(ms(100))).await;
+        quorum.nodes.iter().for_each(MemoryNode::resume);
+        client.shutdown().await;
+    }));
+    assert_eq!(adopted.expect_err("shut down").kind(), ErrorKind::Cancelled);
+    assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())), "set back");
+    let error = quorum.block_on(client.adopt(&token)).expect_err("shut down");
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+    drop(adopt(&quorum, &token));
 }
