@@ -5,6 +5,7 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 /// A duration, mostly of the size that people use.
+#[derive(Clone, Copy)]
 pub(crate) struct Span(pub(crate) Duration);
 
 impl<'a> Arbitrary<'a> for Span {

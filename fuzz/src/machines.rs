@@ -9,8 +9,8 @@ use std::{iter, time::Duration};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use redsync_core::{
     Moment, NodeError,
-    machine::{Acquire, Extend, Machine, Release},
-    wire::{Outcome, Refusal},
+    machine::{Acquire, Extend, Machine, Release, Transfer},
+    wire::{Grant, Outcome, Refusal},
 };
 
 use self::{
@@ -33,6 +33,7 @@ enum Happening {
     /// The moment comes that the machine waits for.
     Due,
     Cancel,
+    HandedBack,
     Pass(Span),
 }
 
@@ -40,12 +41,14 @@ impl<'a> Arbitrary<'a> for Happening {
     /// Mostly replies, and mostly in favour, so that machines get somewhere.
     fn arbitrary(input: &mut Unstructured<'a>) -> Result<Self> {
         Ok(match input.int_in_range(0..=15_u8)? {
-            0..=4 => Self::Reply(input.arbitrary()?, Said::Granted),
+            0..=2 => Self::Reply(input.arbitrary()?, Said::Granted),
+            3..=4 => Self::Reply(input.arbitrary()?, Said::Counted(input.int_in_range(0..=2)?, None)),
             5..=8 => Self::Reply(input.arbitrary()?, input.arbitrary()?),
             9 => Self::Again(input.arbitrary()?, input.arbitrary()?),
             10 => Self::Tick,
             11..=13 => Self::Due,
             14 => Self::Pass(input.arbitrary()?),
+            _ if input.ratio(1, 8)? => Self::HandedBack,
             _ if input.ratio(1, 4)? => Self::Cancel,
             _ => Self::Pass(Span(Duration::from_millis(u64::from(u8::arbitrary(input)?)))),
         })
@@ -56,10 +59,13 @@ impl<'a> Arbitrary<'a> for Happening {
 #[derive(Arbitrary, Clone, Copy)]
 enum Said {
     Granted,
+    /// Together with where the counter stands, and what was left of the old value's TTL.
+    Counted(u8, Option<Span>),
     Revived,
     Taken,
     SameValue,
     OtherValue,
+    Adopted,
     Missing,
     Failed,
     Unknown,
@@ -70,6 +76,7 @@ enum Which {
     Acquire,
     Extend,
     Release,
+    Transfer,
 }
 
 /// Makes a machine of a plan and lets things happen to it until it has come to rest.
@@ -91,6 +98,7 @@ fn play(which: Which, plan: &Plan, happenings: impl Iterator<Item = Happening>) 
         Which::Acquire => observe(Acquire::new(plan.acquire(), source, START), plan, happenings),
         Which::Extend => observe(Extend::new(plan.extend(), source, START), plan, happenings),
         Which::Release => observe(Release::new(plan.release(), source, START), plan, happenings),
+        Which::Transfer => observe(Transfer::new(plan.transfer(), source, START), plan, happenings),
     }
 }
 
@@ -108,10 +116,14 @@ impl Said {
     fn outcome(self) -> Outcome {
         match self {
             Self::Granted => Outcome::GRANTED,
+            Self::Counted(fence, left) => {
+                Outcome::Granted(Grant { fence: Some(u64::from(fence) + 1), left: left.map(|left| left.0) })
+            }
             Self::Revived => Outcome::Revived,
             Self::Taken => Outcome::Refused(Refusal::Taken),
             Self::SameValue => Outcome::Refused(Refusal::SameValue),
             Self::OtherValue => Outcome::Refused(Refusal::OtherValue),
+            Self::Adopted => Outcome::Refused(Refusal::Adopted),
             Self::Missing => Outcome::Refused(Refusal::Missing),
             Self::Failed => Outcome::Failed(NodeError::not_sent("down")),
             Self::Unknown => Outcome::Unknown(NodeError::unknown("lost")),

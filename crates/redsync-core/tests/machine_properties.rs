@@ -16,9 +16,9 @@ use redsync_core::{
     Delay, Moment, NodeError, Ttl, Value,
     machine::{
         Acquire, AcquirePlan, Action, Drift, Event, Extend, ExtendPlan, Machine, NodeSet, Quorum, Release,
-        ReleasePlan, RequestId, Resend, Source, ValueError, WaitReason,
+        ReleasePlan, RequestId, Resend, Source, Transfer, TransferPlan, ValueError, WaitReason,
     },
-    wire::{Outcome, Refusal},
+    wire::{Grant, Outcome, Refusal},
 };
 
 /// A source that may repeat itself, fail, and have doubts.
@@ -59,6 +59,7 @@ enum Happening {
     Strange(usize, Outcome),
     Tick,
     Cancel,
+    HandedBack,
     Pass(Duration),
     /// The clock is read wrongly.
     GoBack(Duration),
@@ -67,12 +68,19 @@ enum Happening {
 fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         5 => Just(Outcome::GRANTED),
+        5 => grant().prop_map(Outcome::Granted),
         1 => Just(Outcome::Revived),
-        2 => prop::sample::select(vec![Refusal::Taken, Refusal::SameValue, Refusal::OtherValue, Refusal::Missing])
+        2 => prop::sample::select(vec![Refusal::Taken, Refusal::SameValue, Refusal::OtherValue, Refusal::Adopted, Refusal::Missing])
             .prop_map(Outcome::Refused),
         2 => Just(Outcome::Failed(NodeError::not_sent("down"))),
         2 => Just(Outcome::Unknown(NodeError::unknown("lost"))),
     ]
+}
+
+/// Counters that are mostly in step or nearly so.
+fn grant() -> impl Strategy<Value = Grant> {
+    let fence = prop_oneof![4 => 1_u64..4, 1 => any::<u64>()];
+    (prop::option::of(fence), prop::option::of(duration())).prop_map(|(fence, left)| Grant { fence, left })
 }
 
 fn duration() -> impl Strategy<Value = Duration> {
@@ -91,6 +99,7 @@ fn happenings(goes_back: bool) -> impl Strategy<Value = Vec<Happening>> {
         1 => (any::<usize>(), outcome()).prop_map(|(pick, outcome)| Happening::Strange(pick, outcome)),
         4 => Just(Happening::Tick),
         1 => Just(Happening::Cancel),
+        1 => Just(Happening::HandedBack),
         3 => duration().prop_map(Happening::Pass),
         1 => duration().prop_map(move |back| if goes_back { Happening::GoBack(back) } else { Happening::Tick }),
     ];
@@ -227,7 +236,7 @@ impl<M: Machine> Observed<M> {
     }
 
     fn tell(&mut self, event: Event) -> bool {
-        if matches!(event, Event::Cancel) {
+        if matches!(event, Event::Cancel | Event::HandedBack) {
             self.ended = self.now;
         }
         self.machine.handle(event, self.now);
@@ -257,6 +266,9 @@ impl<M: Machine> Observed<M> {
             }
             Happening::Cancel => {
                 self.tell(Event::Cancel);
+            }
+            Happening::HandedBack => {
+                self.tell(Event::HandedBack);
             }
             Happening::Pass(duration) => self.now = self.now.plus(duration),
             Happening::GoBack(duration) => {
@@ -341,14 +353,14 @@ fn check<M: Machine>(machine: impl Fn() -> M, now: Moment, limits: Limits, happe
 }
 
 fn acquire_plan() -> impl Strategy<Value = (AcquirePlan, Moment)> {
-    let flags = any::<(bool, bool, bool, bool)>();
+    let flags = any::<(bool, bool, bool, bool, bool)>();
     (quorum(), common(), flags, nodes(), start()).prop_map(|(quorum, common, flags, may_repeat, now)| {
         let (ttl, drift, node_timeout, tries, delay, deadline) = common;
-        let (wait_for_all, exact, source_is_fresh, shuffle) = flags;
+        let (wait_for_all, exact, source_is_fresh, shuffle, fenced) = flags;
         let exact = exact.then(|| Value::new("exact"));
         let deadline = deadline.map(|deadline| now.plus(deadline));
         let plan = AcquirePlan {
-            proposal: None,
+            proposal: fenced.then_some(2),
             quorum,
             ttl,
             drift,
@@ -369,7 +381,7 @@ fn acquire_plan() -> impl Strategy<Value = (AcquirePlan, Moment)> {
 prop_compose! {
     fn extend_plan()(
         quorum in quorum(), common in common(), exact in any::<bool>(), revive in any::<bool>(), absent in nodes(), now in start(),
-        may_repeat in nodes(), valid_for in prop::option::of(duration()),
+        may_repeat in nodes(), valid_for in prop::option::of(duration()), wait_for_all in any::<bool>(),
     ) -> (ExtendPlan, Moment) {
         let (ttl, drift, node_timeout, tries, delay, deadline) = common;
         let asked = NodeSet::first(quorum.nodes()).without(absent);
@@ -377,8 +389,7 @@ prop_compose! {
         (ExtendPlan {
             former: None,
             fence: None,
-            wait_for_all: false,
-            quorum, value: Value::new("value"), exact, asked, ttl, revive, may_repeat, drift, node_timeout,
+            wait_for_all, quorum, value: Value::new("value"), exact, asked, ttl, revive, may_repeat, drift, node_timeout,
             tries, delay, deadline, valid_until: valid_for.map(|valid_for| now.plus(valid_for)),
         }, now)
     }
@@ -405,6 +416,23 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn transfer_plan()(
+        quorum in quorum(), common in common(), flags in any::<(bool, bool, bool)>(), absent in nodes(),
+        full in duration(), now in start(),
+    ) -> (TransferPlan, Moment) {
+        let (ttl, drift, node_timeout, tries, delay, deadline) = common;
+        let (exact, hands_back, fenced) = flags;
+        let asked = NodeSet::first(quorum.nodes()).without(absent);
+        let deadline = deadline.map(|deadline| now.plus(deadline));
+        (TransferPlan {
+            quorum, from: Value::new("value"), exact, asked, to: hands_back.then(|| Value::new("token")), ttl,
+            full: Ttl::new(full).unwrap_or(ttl), proposal: fenced.then_some(2), drift, node_timeout, tries, delay,
+            deadline,
+        }, now)
+    }
+}
+
 fn both_ways() -> impl Strategy<Value = Vec<Happening>> {
     prop_oneof![3 => happenings(false), 1 => happenings(true)]
 }
@@ -417,7 +445,7 @@ proptest! {
         (plan, now) in acquire_plan(), source in source(), happenings in both_ways(),
     ) {
         let AcquirePlan { quorum, ttl, tries, deadline, .. } = plan;
-        // A round asks every node, and each round so far may have to be undone everywhere.
+        // A round asks every node or raises its counter, and each round so far may have to be undone everywhere.
         let limits = Limits { requests: quorum.nodes() * (tries as usize + 1), ttl, deadline, tries };
         check(|| Acquire::new(plan.clone(), source.clone(), now), now, limits, &happenings);
     }
@@ -439,5 +467,14 @@ proptest! {
         let ReleasePlan { quorum, ttl, tries, deadline, .. } = plan;
         let limits = Limits { requests: quorum.nodes(), ttl, deadline, tries };
         check(|| Release::new(plan.clone(), source.clone(), now), now, limits, &happenings);
+    }
+
+    #[test]
+    fn a_transfer_is_bounded(
+        (plan, now) in transfer_plan(), source in source(), happenings in both_ways(),
+    ) {
+        let TransferPlan { quorum, ttl, tries, deadline, .. } = plan;
+        let limits = Limits { requests: quorum.nodes() * (tries as usize + 1), ttl, deadline, tries };
+        check(|| Transfer::new(plan.clone(), source.clone(), now), now, limits, &happenings);
     }
 }

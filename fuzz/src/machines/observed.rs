@@ -59,6 +59,7 @@ where
             Happening::Tick => self.handle(Event::Tick),
             Happening::Due => self.wait(),
             Happening::Cancel => self.handle(Event::Cancel),
+            Happening::HandedBack => self.handle(Event::HandedBack),
             Happening::Pass(span) => self.now = self.now.plus(span.0),
         }
     }

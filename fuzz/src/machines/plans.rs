@@ -5,7 +5,10 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use redsync_core::{
     Delay, Moment, Ttl, Value,
-    machine::{AcquirePlan, Drift, ExtendPlan, NodeSet, Quorum, ReleasePlan, Resend, Source, ValueError},
+    machine::{
+        AcquirePlan, Drift, ExtendPlan, NodeSet, Quorum, ReleasePlan, Resend, Source, TransferPlan,
+        ValueError,
+    },
 };
 
 use super::START;
@@ -39,6 +42,8 @@ struct Flags {
     shuffle: bool,
     revive: bool,
     is_fresh: bool,
+    fenced: bool,
+    adopted: bool,
 }
 
 /// How the source's values follow each other.
@@ -131,7 +136,7 @@ fn node_set(input: &mut Unstructured<'_>) -> Result<NodeSet> {
 impl Plan {
     pub(super) fn acquire(&self) -> AcquirePlan {
         AcquirePlan {
-            proposal: None,
+            proposal: self.proposal(),
             quorum: self.quorum,
             ttl: self.ttl,
             drift: self.drift,
@@ -149,9 +154,9 @@ impl Plan {
 
     pub(super) fn extend(&self) -> ExtendPlan {
         ExtendPlan {
-            former: None,
-            fence: None,
-            wait_for_all: false,
+            former: self.former(),
+            fence: self.proposal(),
+            wait_for_all: self.flags.wait_for_all,
             quorum: self.quorum,
             value: value(),
             exact: self.exact,
@@ -170,7 +175,7 @@ impl Plan {
 
     pub(super) fn release(&self) -> ReleasePlan {
         ReleasePlan {
-            former: None,
+            former: self.former(),
             quorum: self.quorum,
             value: value(),
             exact: self.exact,
@@ -183,6 +188,34 @@ impl Plan {
             delay: self.delay.clone(),
             deadline: self.deadline,
         }
+    }
+
+    /// A new value for each try, or the token's.
+    pub(super) fn transfer(&self) -> TransferPlan {
+        TransferPlan {
+            quorum: self.quorum,
+            from: value(),
+            exact: self.exact,
+            asked: self.asked(),
+            to: self.former(),
+            ttl: self.ttl,
+            full: self.ttl,
+            proposal: self.proposal(),
+            drift: self.drift,
+            node_timeout: self.node_timeout,
+            tries: self.tries,
+            delay: self.delay.clone(),
+            deadline: self.deadline,
+        }
+    }
+
+    /// Fixed values are not taken with fencing numbers here: who looks whether his own stands there draws none.
+    pub(super) fn proposal(&self) -> Option<u64> {
+        (self.flags.fenced && !self.exact).then_some(2)
+    }
+
+    fn former(&self) -> Option<Value> {
+        self.flags.adopted.then(|| Value::new("former"))
     }
 
     fn asked(&self) -> NodeSet {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use redsync_core::{
     Moment, Released, Value,
-    machine::{AcquireFailure, ExtendFailure, Lease, NodeSet, ReleaseFailure},
+    machine::{AcquireFailure, ExtendFailure, Lease, NodeSet, ReleaseFailure, TransferFailure},
     wire::{Command, Outcome, Refusal},
 };
 
@@ -132,6 +132,26 @@ impl Claim for Result<Moment, ExtendFailure> {
                 assert!(granted.len() >= plan.quorum.needed(), "no quorum extended it");
                 assert!(now < *valid_until, "too late");
                 assert!(*valid_until <= now.plus(plan.ttl.as_duration()), "valid for longer than its TTL");
+            }
+            Err(failure) => assert!(failure.tries <= plan.tries, "{} tries", failure.tries),
+        }
+    }
+}
+
+impl Claim for Result<Lease, TransferFailure> {
+    fn check_at_rest(_: &Proofs, _: &Plan) {}
+
+    fn check(&self, proofs: &Proofs, plan: &Plan, now: Moment) {
+        match self {
+            Ok(lease) => {
+                let granted = proofs.nodes(|value, proof| *value == lease.value && proof.grants > 0);
+                assert!(granted.len() >= plan.quorum.needed(), "no quorum granted it");
+                assert!(now < lease.valid_until, "too late");
+                assert_eq!(
+                    lease.fence.is_some(),
+                    plan.proposal().is_some(),
+                    "a number where one was asked for"
+                );
             }
             Err(failure) => assert!(failure.tries <= plan.tries, "{} tries", failure.tries),
         }
