@@ -5,6 +5,7 @@
 pub mod machines;
 pub mod options;
 pub mod replies;
+pub mod tokens;
 
 mod input;
 

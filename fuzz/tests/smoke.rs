@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use redsync_fuzz::{machines, options, replies};
+use redsync_fuzz::{machines, options, replies, tokens};
 
 /// Miri takes a thousand times as long.
 const INPUTS: u64 = if cfg!(miri) { 3 } else { 5_000 };
@@ -22,6 +22,11 @@ fn options_are_accepted_exactly_within_their_limits() {
 #[test]
 fn machines_end_once_whatever_happens() {
     smoke("machines", machines::run);
+}
+
+#[test]
+fn tokens_say_what_was_written_or_are_refused() {
+    smoke("tokens", tokens::run);
 }
 
 fn smoke(name: &str, target: fn(&[u8])) {

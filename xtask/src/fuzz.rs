@@ -10,7 +10,7 @@ use crate::command::{announce, cannot_start, cargo, root, run, succeeds};
 use crate::{nightly, setup};
 use report::Report;
 
-const TARGETS: [&str; 3] = ["machines", "options", "replies"];
+const TARGETS: [&str; 4] = ["machines", "options", "replies", "tokens"];
 const SECONDS: u64 = 30;
 /// Longer inputs say nothing that several short ones do not.
 const LONGEST_INPUT: &str = "-max_len=600";

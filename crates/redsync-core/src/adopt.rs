@@ -48,7 +48,7 @@ impl Mutex {
         match drive.result_unless(closing).await {
             Ok(lease) => {
                 let held = Held::new(Arc::clone(&self.name), lease);
-                let held = Arc::new(held.adopted(token.secret().clone(), token.is_exact()));
+                let held = Arc::new(held.adopted(token.secret().clone(), token.parts().exact));
                 drop(drive.following(Arc::clone(&held)));
                 Ok(Guard::new(Arc::clone(&self.world), held, settings))
             }

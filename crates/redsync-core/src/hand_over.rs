@@ -24,19 +24,20 @@ impl Guard {
     ///
     /// When the future is dropped, so is the guard, which releases the lock.
     pub async fn hand_over(mut self, wait: Duration) -> Result<LockToken, GuardError> {
-        let full = match self.ttl_to_wait(wait) {
-            Some(full) => full,
-            None => return Err(self.keeps(InvalidOption::Wait(wait))),
+        let token = match self.token(wait) {
+            Ok(token) => token,
+            Err(option) => return Err(self.keeps(option)),
         };
-        let mut drive = self.extension_for_all(full);
+        let mut drive = self.extension_for_all(token.parts().wait);
         let result = drive.result().await;
         match result {
             Ok(valid_until) => {
-                let now = self.world.runtime.now();
                 self.held.hand_over();
                 self.releases_on_drop = false;
                 tracing::debug!(lock = self.name(), "handed over");
-                Ok(self.token(full, valid_until.since(now)))
+                let valid_for = valid_until.since(self.world.runtime.now());
+                let now = self.world.runtime.wall_clock();
+                Ok(token.expiring(now.checked_add(valid_for).unwrap_or(now)))
             }
             Err(failure) => {
                 if matches!(failure.cause, ExtendCause::Lost) {
@@ -67,7 +68,7 @@ impl Guard {
             return Err(self.keeps(InvalidOption::OtherToken { token, name }));
         }
         let to = token.secret().clone();
-        let target = self.held.hand_back(self.world.all_nodes(), to, token.is_exact());
+        let target = self.held.hand_back(self.world.all_nodes(), to, token.parts().exact);
         let mut drive = self.world.hand_back(token, &self.settings, target);
         match drive.result().await {
             Ok(_) => {
@@ -82,32 +83,34 @@ impl Guard {
         }
     }
 
+    /// A token of this lock, but for its expiry.
+    fn token(&self, wait: Duration) -> Result<LockToken, InvalidOption> {
+        let parts = Parts {
+            name: Arc::clone(&self.held.name),
+            value: self.held.value.clone(),
+            exact: self.held.exact,
+            fence: self.held.fence,
+            ttl: self.settings.ttl,
+            wait: self.ttl_to_wait(wait).ok_or(InvalidOption::Wait(wait))?,
+            expires: 0,
+            // A quorum has at most 64 nodes.
+            nodes: u16::try_from(self.world.seats.len()).unwrap_or(u16::MAX),
+        };
+        LockToken::new(parts).map_err(InvalidOption::Token)
+    }
+
     /// The TTL with which the lock can still be adopted when the wait is over.
     fn ttl_to_wait(&self, wait: Duration) -> Option<Ttl> {
         let adopted_by = wait.checked_add(self.settings.node_timeout)?;
         self.settings.drift.ttl_for(adopted_by).filter(|_| !wait.is_zero())
     }
 
-    fn extension_for_all(&self, full: Ttl) -> Drive<Extend> {
+    fn extension_for_all(&self, wait: Ttl) -> Drive<Extend> {
         let revive = !self.held.exact;
         let target = self.held.to_extend(self.world.all_nodes(), revive);
         let plan = self.world.extend_plan(&self.settings, target, self.world.runtime.now());
-        let plan = ExtendPlan { ttl: full, revive, wait_for_all: true, ..plan };
+        let plan = ExtendPlan { ttl: wait, revive, wait_for_all: true, ..plan };
         self.world.extend_by(&self.held.name, plan).following(Arc::clone(&self.held))
-    }
-
-    fn token(&self, full: Ttl, valid_for: Duration) -> LockToken {
-        let now = self.world.runtime.wall_clock();
-        LockToken::new(Parts {
-            name: Arc::clone(&self.held.name),
-            value: self.held.value.clone(),
-            exact: self.held.exact,
-            fence: self.held.fence,
-            ttl: self.settings.ttl,
-            full,
-            expires: now.checked_add(valid_for).unwrap_or(now),
-            nodes: self.world.seats.len(),
-        })
     }
 
     fn goes_back_to(&self, token: &LockToken) -> bool {

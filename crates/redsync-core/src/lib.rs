@@ -53,5 +53,7 @@ pub use options::InvalidOption;
 pub use redsync::{Builder, Redsync};
 pub use resumed::Resumed;
 pub use runtime::{BoxFuture, Runtime};
-pub use token::LockToken;
+#[cfg(feature = "signed")]
+pub use token::{InvalidKey, SigningKey, VerifyingKeys};
+pub use token::{LockToken, TokenError};
 pub use value::{Ttl, Value};

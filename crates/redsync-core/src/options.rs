@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
-use crate::{Delay, Ttl, Value, machine::Drift};
+use crate::{Delay, TokenError, Ttl, Value, machine::Drift};
 
 /// An option that cannot be, with the offending number. Nothing was sent.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -76,6 +76,9 @@ pub enum InvalidOption {
     /// The wait of a hand-over is zero, or beyond what Redis can count.
     #[error("a wait of {0:?} for a lock that is handed over: it must be from 1 ms to 146 million years")]
     Wait(Duration),
+    /// The lock has no token that could be sent.
+    #[error("a lock that cannot be handed over: {0}")]
+    Token(#[source] TokenError),
     /// The token is of another lock, or not of the one that the guard was adopted from.
     #[error(
         "a token of the lock {token:?} for the lock {name:?}: a guard goes back to the token that it came from"

@@ -290,3 +290,22 @@ fn who_waits_to_adopt_is_told_of_the_shutdown() {
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
     drop(adopt(&quorum, &token));
 }
+
+#[test]
+fn a_token_travels_as_a_text() {
+    let quorum = Quorum::of(3);
+    let text = handed_over(&quorum).to_compact();
+    let token = LockToken::from_compact(&text).expect("whole");
+    let guard = adopt(&quorum, &token);
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    drop(adopt(&quorum, &LockToken::from_compact(&text).expect("the same again")));
+}
+
+#[test]
+fn a_lock_whose_token_could_not_be_sent_stays_with_its_guard() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().with_value("long".repeat(2000)).lock()).expect("free");
+    let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("too long");
+    assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+    assert!(error.into_guard().is_valid());
+}

@@ -34,7 +34,8 @@
 //! # Features
 //!
 //! `rustls`, `rustls-ring` and `native-tls` allow for `rediss://` URLs, `unix-sockets` for `redis+unix://` ones,
-//! and `sentinel-auth` for sentinels with a password.
+//! and `sentinel-auth` for sentinels with a password. With `serde` a [`LockToken`] can be a part of any message; with
+//! `signed` it can be signed, so that none can be forged.
 
 mod address;
 mod connect;

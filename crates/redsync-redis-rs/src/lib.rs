@@ -37,6 +37,7 @@
 //!   on, any TLS needs one of the latter two, or the `redis` crate does not compile. With rustls the
 //!   application installs a crypto provider before it connects, as the `redis` crate asks for.
 //! - `webpki-roots`: rustls trusts Mozilla's certificates instead of the system's.
+//! - `serde`: a [`LockToken`] can be a part of any message. `signed`: it can be signed, so that none can be forged.
 
 #[cfg(not(any(feature = "tokio", feature = "smol")))]
 compile_error!("redsync-redis-rs needs an async runtime: enable its feature `tokio` or `smol`");

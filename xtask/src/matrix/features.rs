@@ -1,4 +1,4 @@
-//! Every feature set of each driver, with all of the driver's tests.
+//! Every feature set of each driver and of the core, with all of the crate's tests.
 
 use super::list::{Entry, entries};
 use super::table::{Cell, Table};
@@ -7,7 +7,7 @@ use crate::test::run_build;
 
 /// Runs the tests of each feature set of the list.
 pub(super) fn table() -> Result<Table, String> {
-    let mut table = Table::new(["driver", "features", "tests"].map(str::to_owned));
+    let mut table = Table::new(["crate", "features", "tests"].map(str::to_owned));
     for entry in entries("features")? {
         let tally = run_build(&[&["test", "--no-fail-fast"][..], &flags(&entry)].concat())?;
         let cell =

@@ -1,4 +1,5 @@
-//! The core stays free of async runtimes and Redis clients, and each driver of the others' client.
+//! The core stays free of async runtimes and Redis clients, each driver of the others' client, and the core without
+//! features of what only its features need.
 
 use crate::command::{cargo, output};
 
@@ -13,17 +14,23 @@ const FIREWALLS: [(&str, &[&str]); 4] = [
     ("redsync-fred", &["redis", "rustis"]),
 ];
 
-/// Returns every banned dependency, with all features on.
+/// Lists crates with what only their features may bring.
+const OPTIONAL: [(&str, &[&str]); 1] = [("redsync-core", &["serde", "serde_core", "hmac", "sha2"])];
+
+/// Returns every banned dependency: with all features on, and with none.
 pub(super) fn check() -> Result<Vec<String>, String> {
     let mut breaches = Vec::new();
     for (package, banned) in FIREWALLS {
-        breaches.extend(check_package(package, banned)?);
+        breaches.extend(check_package(package, "--all-features", banned)?);
+    }
+    for (package, banned) in OPTIONAL {
+        breaches.extend(check_package(package, "--no-default-features", banned)?);
     }
     Ok(breaches)
 }
 
-fn check_package(package: &str, banned: &[&str]) -> Result<Vec<String>, String> {
-    let scope = ["--package", package, "--edges", "normal", "--all-features", "--target", "all"];
+fn check_package(package: &str, features: &str, banned: &[&str]) -> Result<Vec<String>, String> {
+    let scope = ["--package", package, "--edges", "normal", features, "--target", "all"];
     let tree = output(&mut cargo(&[["tree", "--prefix", "none"].as_slice(), &scope].concat()))?;
     Ok(found(package, banned, &tree))
 }
