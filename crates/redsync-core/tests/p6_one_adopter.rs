@@ -309,3 +309,19 @@ fn a_lock_whose_token_could_not_be_sent_stays_with_its_guard() {
     assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
     assert!(error.into_guard().is_valid());
 }
+
+#[test]
+fn a_hung_node_does_not_keep_two_who_share_the_others_apart() {
+    for seed in 0..50 {
+        let quorum = Quorum::of(3);
+        let token = handed_over(&quorum);
+        quorum.nodes[seed % 3].pause();
+        quorum.nodes.iter().for_each(|node| node.jitter(ms(3)));
+        let (a, b) = (quorum.other_process(), quorum.other_process());
+        let begun = quorum.runtime.now();
+        let (a, b) = quorum.block_on(join(a.adopt(&token), b.adopt(&token)));
+        let took = quorum.runtime.now().since(begun);
+        assert!(a.is_ok() != b.is_ok(), "{seed}: {a:?} {b:?}");
+        assert!(took < Duration::from_secs(3), "{seed}: {took:?}");
+    }
+}

@@ -96,12 +96,20 @@ impl<S: Source> Transfer<S> {
                 Verdict::Pending if !time_is_over => self.raise(now),
                 Verdict::Pending | Verdict::Lost => self.lose(now),
             },
-            // The answers to come tell who is to blame, and whether another try can help.
-            Verdict::Lost if !time_is_over && current.tally().open > 0 => {}
+            Verdict::Lost if !time_is_over && self.is_worth_hearing_all() => {}
             Verdict::Lost => self.lose(now),
             Verdict::Pending if time_is_over => self.lose(now),
             Verdict::Pending => {}
         }
+    }
+
+    /// Whether the answers to come tell who is to blame. They do not where no further try can help, nor where somebody
+    /// else has a part of the nodes: then it is better to make room at once.
+    fn is_worth_hearing_all(&self) -> bool {
+        let Some(current) = self.rotations.last() else { return false };
+        let blame = Blame::of(&current.answers(), self.plan.quorum);
+        let makes_room = blame.is_contended() && self.tries < self.plan.tries;
+        current.tally().open > 0 && blame.for_good().is_none() && !makes_room
     }
 
     fn raise(&mut self, now: Moment) {
