@@ -46,16 +46,10 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
 
     /// The machine's result. To be awaited to its end once, and then not again.
     pub(crate) async fn result(&mut self) -> M::Output {
-        poll_fn(|cx| match &mut self.engine {
-            Some(engine) => match engine.poll_step(cx) {
-                Poll::Ready(Step::Done(result)) => {
-                    engine.is_waited_for = false;
-                    Poll::Ready(result)
-                }
-                // A machine that is idle has been done before, and that has been returned.
-                Poll::Ready(Step::Idle) | Poll::Pending => Poll::Pending,
-            },
-            None => Poll::Pending,
+        poll_fn(|cx| match self.poll_result(cx) {
+            Poll::Ready(Some(result)) => Poll::Ready(result),
+            // It has been returned before, or the lock was given back, which ends its guard's calls first.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         })
         .await
     }
@@ -76,6 +70,37 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
                 self.result().await
             }
         }
+    }
+
+    /// The machine's result, or `None` when the lock that it follows is given back first.
+    pub(crate) async fn result_while_held(&mut self) -> Option<M::Output> {
+        poll_fn(|cx| self.poll_result(cx)).await
+    }
+
+    fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Option<M::Output>> {
+        let Some(engine) = &mut self.engine else { return Poll::Ready(None) };
+        match engine.poll_step(cx) {
+            Poll::Ready(Step::Done(result)) => {
+                engine.is_waited_for = false;
+                Poll::Ready(Some(result))
+            }
+            // A machine that is idle has been done before.
+            Poll::Ready(Step::Idle) => Poll::Ready(None),
+            Poll::Pending if !engine.is_waited_for => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Goes on after the result until nothing is left to do, where the caller is a background task itself.
+    pub(crate) async fn settled(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            engine.settled().await;
+        }
+    }
+
+    /// The machine, which only a destructor takes away.
+    pub(crate) fn machine(&self) -> Option<&M> {
+        self.engine.as_ref().map(|engine| &engine.machine)
     }
 
     /// Tells the machine that nobody wants the result; [`Drive::result`] is then ready.
@@ -103,8 +128,9 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
 impl<M: Machine + Send + Unpin + 'static> Drop for Drive<M> {
     fn drop(&mut self) {
         if let Some(mut engine) = self.engine.take() {
-            if std::mem::replace(&mut engine.is_waited_for, false) {
+            if engine.is_waited_for {
                 engine.tell(Event::Cancel);
+                engine.is_waited_for = false;
             }
             engine.detach();
         }
@@ -217,11 +243,15 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
             node = event.node(),
             event = event.name(),
         );
+        if self.is_waited_for && self.following.as_ref().is_some_and(Following::is_given_back) {
+            self.end_call(now);
+        }
         match &mut self.following {
             Some(following) if !self.is_waited_for => following.tell(&mut self.machine, event, now),
             Some(following) => {
-                // A lock cannot be given back during a call on it, and the machine may call a function of the
-                // user's, which is free to ask the guard for its validity.
+                // Not under the lock's state, since the machine may call a function of the user's, which is free to
+                // ask the guard for its validity. A lock that is given back this very moment misses nothing: what
+                // this event tells of was executed before the release was sent.
                 self.machine.handle(event, now);
                 following.report(&self.machine);
             }
@@ -230,16 +260,27 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
         self.ticket.set(self.machine.in_doubt());
     }
 
-    /// Goes on in the background, unless nothing is left to do.
-    fn detach(mut self) {
-        let idle = loop {
+    /// Ends the call before its result: from then on the machine hears that the lock was given back.
+    fn end_call(&mut self, now: Moment) {
+        self.machine.handle(Event::Cancel, now);
+        self.is_waited_for = false;
+        self.leave_result();
+    }
+
+    /// Carries on past the result, which nobody wants; says whether nothing is left to do.
+    fn leave_result(&mut self) -> bool {
+        loop {
             match self.carry_out() {
                 Some(Step::Done(_)) => {}
-                Some(Step::Idle) => break true,
-                None => break false,
+                Some(Step::Idle) => return true,
+                None => return false,
             }
-        };
-        if !idle {
+        }
+    }
+
+    /// Goes on in the background, unless nothing is left to do.
+    fn detach(mut self) {
+        if !self.leave_result() {
             let running = self.world.tasks.start();
             let runtime = Arc::clone(&self.world.runtime);
             runtime.spawn(Box::pin(async move {
@@ -295,6 +336,13 @@ impl Following {
     }
 
     fn report<M: Machine>(&self, machine: &M) {
-        self.held.state().note(machine, self.number);
+        let mut state = self.held.state();
+        if state.ending().is_none() {
+            state.note(machine, self.number);
+        }
+    }
+
+    fn is_given_back(&self) -> bool {
+        self.held.state().ending().is_some()
     }
 }

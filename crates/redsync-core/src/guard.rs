@@ -13,6 +13,7 @@ use crate::{
     machine::{Extend, ExtendCause, Release},
     options::Settings,
     redsync::World,
+    renew::Watch,
 };
 
 /// A lock that this process holds.
@@ -23,13 +24,16 @@ pub struct Guard {
     pub(crate) world: Arc<World>,
     pub(crate) held: Arc<Held>,
     pub(crate) settings: Settings,
+    /// Ends after the guard's own destructor.
+    pub(crate) watch: Watch,
     pub(crate) releases_on_drop: bool,
 }
 
 impl Guard {
     pub(crate) fn new(world: Arc<World>, held: Arc<Held>, settings: Settings) -> Self {
         tracing::debug!(lock = &*held.name, "taken");
-        Self { world, held, settings, releases_on_drop: true }
+        let watch = Watch::new(&world, &held, &settings);
+        Self { world, held, settings, watch, releases_on_drop: true }
     }
 
     /// The lock's name, which is its key in Redis.
@@ -147,6 +151,7 @@ impl Guard {
 
     fn give_back(&mut self) -> Drive<Release> {
         self.releases_on_drop = false;
+        self.watch.set_renewing(false);
         let target = self.held.give_back(self.world.all_nodes());
         self.world.release(&self.held.name, &self.settings, target)
     }

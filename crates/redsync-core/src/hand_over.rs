@@ -28,6 +28,7 @@ impl Guard {
             Ok(token) => token,
             Err(option) => return Err(self.keeps(option)),
         };
+        self.watch.set_renewing(false);
         let mut drive = self.extension_for_all(token.parts().wait);
         let result = drive.result().await;
         match result {
@@ -43,6 +44,7 @@ impl Guard {
                 if matches!(failure.cause, ExtendCause::Lost) {
                     self.held.lose();
                 }
+                self.watch.set_renewing(true);
                 let error = Error::extend(&self.world, &self.held.name, failure);
                 Err(GuardError::new(error, self))
             }
@@ -67,6 +69,7 @@ impl Guard {
             let (token, name) = (Arc::clone(token.shared_name()), Arc::clone(&self.held.name));
             return Err(self.keeps(InvalidOption::OtherToken { token, name }));
         }
+        self.watch.set_renewing(false);
         let to = token.secret().clone();
         let target = self.held.hand_back(self.world.all_nodes(), to, token.parts().exact);
         let mut drive = self.world.hand_back(token, &self.settings, target);

@@ -8,7 +8,7 @@ use std::{
 use event_listener::{Event, EventListener};
 
 use crate::{
-    Moment, Value,
+    Loss, Moment, Value,
     machine::{self, Lease, Machine, NodeSet},
     target::Target,
 };
@@ -26,6 +26,8 @@ pub(crate) struct Held {
     pub(crate) adopted_from: Option<Value>,
     state: Mutex<State>,
     given_back: Event,
+    /// Notified when the lock is lost by anything but time.
+    lost: Event,
 }
 
 /// How a guard ends.
@@ -59,6 +61,8 @@ pub(crate) struct State {
     former: Option<Value>,
     /// How the guard has ended, if it has. Grants that arrive after that are to be undone.
     ending: Option<Ending>,
+    /// Why this process has the lock no more, where that is not a matter of time.
+    loss: Option<Loss>,
 }
 
 impl Ending {
@@ -124,9 +128,10 @@ impl Held {
             followers: 0,
             former: None,
             ending: None,
+            loss: None,
         };
-        let (state, given_back) = (Mutex::new(state), Event::new());
-        Self { name, value, exact, fence, adopted_from: None, state, given_back }
+        let (state, given_back, lost) = (Mutex::new(state), Event::new(), Event::new());
+        Self { name, value, exact, fence, adopted_from: None, state, given_back, lost }
     }
 
     /// The lock was adopted from a token with this value, which rivals may use too or not.
@@ -155,7 +160,44 @@ impl Held {
 
     /// The lock is known to be lost.
     pub(crate) fn lose(&self) {
-        self.state().valid_until = Moment::default();
+        let mut state = self.state();
+        state.valid_until = Moment::default();
+        self.end(state, Loss::Gone);
+    }
+
+    /// The guard is gone, whatever becomes of the lock.
+    pub(crate) fn part(&self) {
+        self.end(self.state(), Loss::GivenBack);
+    }
+
+    /// This process has the lock no more. The first reason stays.
+    fn end(&self, mut state: MutexGuard<'_, State>, loss: Loss) {
+        state.loss.get_or_insert(loss);
+        drop(state);
+        self.lost.notify(usize::MAX);
+    }
+
+    /// Why this process has the lock no more, where that is not a matter of time, and until when the lock is valid.
+    pub(crate) fn standing(&self) -> (Option<Loss>, Moment) {
+        let state = self.state();
+        (state.loss, state.valid_until())
+    }
+
+    /// Notified when the lock is lost from now on, by anything but time.
+    pub(crate) fn on_loss(&self) -> EventListener {
+        self.lost.listen()
+    }
+
+    /// What to set anew at `nodes`, where the key was found missing. Where rivals may use the value too, that is
+    /// nowhere: it is not known to stand there.
+    pub(crate) fn to_fill(&self, nodes: NodeSet) -> Option<Target> {
+        if self.exact || nodes.is_empty() {
+            return None;
+        }
+        let mut state = self.state();
+        state.revivable = state.revivable.union(nodes);
+        state.absent = state.absent.without(nodes);
+        Some(Target { valid_until: Some(state.valid_until()), ..self.target(&state, nodes) })
     }
 
     /// What to extend, of so many nodes.
@@ -178,7 +220,7 @@ impl Held {
         let nodes = target.nodes.without(state.absent);
         // A release of such a value that failed goes on in the background, and has deleted what it could.
         let may_be_deleted = if again && !self.exact { nodes } else { state.may_be_undone() };
-        drop(state);
+        self.end(state, Loss::GivenBack);
         self.given_back.notify(usize::MAX);
         Target { nodes, may_be_deleted, ..target }
     }
@@ -190,7 +232,7 @@ impl Held {
         state.ending = Some(Ending::HandedBack);
         let target = self.target(&state, all);
         state.former = Some(to).filter(|_| !exact);
-        drop(state);
+        self.end(state, Loss::GivenBack);
         self.given_back.notify(usize::MAX);
         target
     }

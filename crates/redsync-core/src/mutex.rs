@@ -29,7 +29,7 @@ use crate::{
 pub struct Mutex {
     pub(crate) world: Arc<World>,
     pub(crate) name: Arc<str>,
-    options: Options,
+    pub(crate) options: Options,
 }
 
 /// Options.

@@ -102,6 +102,22 @@ pub enum InvalidOption {
     /// The deadline is zero.
     #[error("a deadline of zero: the call could not even begin")]
     Deadline,
+    /// The limit for the time that the lock is held is zero.
+    #[error("a limit of zero for holding the lock: it would be over when it is taken")]
+    MaxHold,
+    /// The margin at which a loss is told leaves nothing of the validity.
+    #[error(
+        "a loss margin of {margin:?} leaves nothing of the {validity:?} that a TTL of {ttl:?} is valid: \
+         shorten the margin or lengthen the TTL"
+    )]
+    LossMargin {
+        /// The margin.
+        margin: Duration,
+        /// What is left of the TTL after drift.
+        validity: Duration,
+        /// The TTL.
+        ttl: Duration,
+    },
 }
 
 pub(crate) type ValueFn = Arc<dyn Fn() -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync>;
@@ -121,6 +137,9 @@ pub(crate) struct Options {
     pub(crate) shuffle: bool,
     pub(crate) revive: bool,
     pub(crate) fenced: bool,
+    pub(crate) auto_extend: bool,
+    pub(crate) max_hold: Option<Duration>,
+    pub(crate) loss_margin: Option<Duration>,
     pub(crate) exact: Option<Value>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) value_fn: Option<ValueFn>,
@@ -157,6 +176,9 @@ impl Default for Options {
             shuffle: false,
             revive: false,
             fenced: false,
+            auto_extend: false,
+            max_hold: None,
+            loss_margin: None,
             exact: None,
             label: None,
             value_fn: None,
@@ -179,6 +201,9 @@ pub(crate) struct Settings {
     pub(crate) shuffle: bool,
     pub(crate) revive: bool,
     pub(crate) fenced: bool,
+    pub(crate) auto_extend: bool,
+    pub(crate) max_hold: Option<Duration>,
+    pub(crate) loss_margin: Duration,
     pub(crate) exact: Option<Value>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) value_fn: Option<ValueFn>,
@@ -193,6 +218,7 @@ impl Options {
         if validity <= node_timeout {
             return Err(InvalidOption::TtlTooShort { ttl: self.ttl, validity, node_timeout });
         }
+        let loss_margin = self.check_loss_margin(ttl, validity)?;
         self.check_tries()?;
         self.check_delay()?;
         self.check_value()?;
@@ -209,6 +235,9 @@ impl Options {
             shuffle: self.shuffle,
             revive: self.revive,
             fenced: self.fenced,
+            auto_extend: self.auto_extend,
+            max_hold: self.max_hold,
+            loss_margin,
             exact: self.exact.clone(),
             label: self.label.clone(),
             value_fn: self.value_fn.clone(),
@@ -224,7 +253,17 @@ impl Options {
         match counts.into_iter().find(|(_, count)| *count == 0) {
             Some((what, _)) => Err(InvalidOption::Tries(what)),
             None if self.deadline == Some(Duration::ZERO) => Err(InvalidOption::Deadline),
+            None if self.max_hold == Some(Duration::ZERO) => Err(InvalidOption::MaxHold),
             None => Ok(()),
+        }
+    }
+
+    /// The default stays below the validity whatever the drift factor is.
+    fn check_loss_margin(&self, ttl: Ttl, validity: Duration) -> Result<Duration, InvalidOption> {
+        match self.loss_margin {
+            Some(margin) if margin < validity => Ok(margin),
+            Some(margin) => Err(InvalidOption::LossMargin { margin, validity, ttl: self.ttl }),
+            None => Ok(NodeTimeout::Default.of(ttl)?.min(validity / 2)),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::{
     doubt::{Doubts, Ticket},
     machine::{NodeSet, Quorum},
     node::Delivery,
+    renew::Renewals,
     seat::Seat,
     source::Generator,
 };
@@ -35,6 +36,7 @@ pub(crate) struct World {
     pub(crate) may_repeat: NodeSet,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) renewals: Renewals,
     doubts: Arc<Doubts>,
     calls: AtomicU64,
     is_closed: AtomicBool,
@@ -53,7 +55,7 @@ impl Redsync {
     }
 
     /// Resolves when nothing goes on in the background any more: clean-up, late replies, releases of
-    /// dropped guards.
+    /// dropped guards. That locks which are held are extended there does not count.
     ///
     /// That takes up to the longest TTL in use while a node cannot be reached: give it a time-out of your own where
     /// a process has to end sooner, and the TTL does the rest.
@@ -68,7 +70,7 @@ impl Redsync {
     /// Ends every waiting `lock` and `adopt` with [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), refuses new ones,
     /// and waits like [`Redsync::settled`].
     ///
-    /// Guards that are held stay held: extend and release them as ever.
+    /// Guards that are held stay held, and those with [`auto_extend`](Mutex::auto_extend) are still extended.
     ///
     /// # Cancel safety
     ///
@@ -176,6 +178,7 @@ impl World {
             may_repeat,
             runtime,
             tasks: Arc::default(),
+            renewals: Renewals::default(),
             doubts: Arc::default(),
             calls: AtomicU64::default(),
             is_closed: AtomicBool::new(false),

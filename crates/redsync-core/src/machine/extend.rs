@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Answer, Delay, Moment, Ttl, Value,
-    wire::{Command, Outcome},
+    wire::{Command, Outcome, Refusal},
 };
 
 /// What an [`Extend`] is to do.
@@ -103,6 +103,7 @@ pub struct Extend<S = Box<dyn Source>> {
     outbox: VecDeque<(RequestId, Command)>,
     result: Option<Result<Moment, ExtendFailure>>,
     held: NodeSet,
+    missing: NodeSet,
     /// The nodes that granted in the round that was won, and until when they hold.
     won: Option<(NodeSet, Moment)>,
     pacer: Pacer,
@@ -126,11 +127,17 @@ impl<S: Source> Extend<S> {
             outbox: VecDeque::new(),
             result: None,
             held: NodeSet::EMPTY,
+            missing: NodeSet::EMPTY,
             won: None,
             pacer: Pacer::new(),
         };
         machine.start_round(now);
         machine
+    }
+
+    /// The nodes that answered that the key is missing.
+    pub fn missing(&self) -> NodeSet {
+        self.missing
     }
 
     fn start_round(&mut self, now: Moment) {
@@ -221,9 +228,13 @@ impl<S: Source> Extend<S> {
         let revived = matches!(outcome, Outcome::Revived);
         let granted = revived || matches!(outcome, Outcome::Granted(_));
         let doubtful = matches!(outcome, Outcome::Unknown(_));
+        let missing = matches!(outcome, Outcome::Refused(Refusal::Missing));
         let Some(index) = self.rounds.iter_mut().rposition(|round| round.answer(id, outcome.clone())) else {
             return;
         };
+        if missing {
+            self.missing.insert(id.node());
+        }
         if granted {
             self.held.insert(id.node());
             // After the validity before this extension, the key that was extended may be a rival's of the same value.

@@ -1,0 +1,79 @@
+//! [`Watch`]: what a guard has of the renewal.
+
+use std::sync::Arc;
+
+use super::{Lost, lock::Lock, terms::Terms};
+use crate::{Moment, background::Tasks, held::Held, options::Settings, redsync::World};
+
+/// Has a lock extended in the background while that is wanted. Dropping it ends that.
+pub(crate) struct Watch {
+    world: Arc<World>,
+    id: u64,
+    lock: Arc<Lock>,
+}
+
+/// Wants a lock to be extended, until it is dropped.
+pub(super) struct Wanted<'a>(&'a Watch);
+
+impl Watch {
+    /// Watches a lock from now on, and has it extended if the settings say so.
+    pub(crate) fn new(world: &Arc<World>, held: &Arc<Held>, settings: &Settings) -> Self {
+        let terms = Terms::new(settings, world.runtime.now());
+        let lock = Arc::new(Lock::new(held, terms, settings));
+        let watch = Self { world: Arc::clone(world), id: world.renewals.next_id(), lock };
+        if settings.auto_extend {
+            watch.add_one();
+        }
+        watch
+    }
+
+    /// Whether the lock is to be extended in the background, where that is wanted; at first it is.
+    ///
+    /// After `false` no request begins that does. What is in flight keeps in step with the lock, and
+    /// [`Redsync::settled`](crate::Redsync::settled) waits for it. With `true` it goes on.
+    pub(crate) fn set_renewing(&self, renewing: bool) {
+        let id = self.id;
+        self.world.with_book(|book| book.set_renewing(id, renewing, self.now(), self.tasks()));
+    }
+
+    /// Has the lock extended until the returned value is dropped.
+    pub(super) fn want(&self) -> Wanted<'_> {
+        self.add_one();
+        Wanted(self)
+    }
+
+    /// Resolves when the lock is lost.
+    pub(super) fn lost(&self) -> Lost {
+        Lost::new(Arc::clone(&self.world.runtime), Arc::clone(&self.lock.held), self.lock.terms)
+    }
+
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.lock.held.name
+    }
+
+    fn add_one(&self) {
+        self.world.with_book(|book| book.want(self.id, &self.lock, self.now(), self.tasks()));
+    }
+
+    fn now(&self) -> Moment {
+        self.world.runtime.now()
+    }
+
+    fn tasks(&self) -> &Arc<Tasks> {
+        &self.world.tasks
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.lock.held.part();
+        self.world.with_book(|book| book.forget(self.id, self.now(), self.tasks()));
+    }
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        let Self(watch) = self;
+        watch.world.with_book(|book| book.unwant(watch.id, watch.now(), watch.tasks()));
+    }
+}
