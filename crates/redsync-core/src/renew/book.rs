@@ -32,6 +32,8 @@ struct Entry {
     /// Whether the guard is gone.
     is_forgotten: bool,
     due: Option<Moment>,
+    /// The next extension does not begin before this.
+    earliest: Moment,
     /// Whether the last extension has no result yet.
     is_undecided: bool,
     /// How many extensions are unsettled.
@@ -56,25 +58,25 @@ pub(super) enum Rest {
 /// For the guards.
 impl Book {
     /// One more wants the lock to be extended.
-    pub(super) fn want(&mut self, id: u64, lock: &Arc<Lock>, now: Moment, tasks: &Arc<Tasks>) {
+    pub(super) fn want(&mut self, id: u64, lock: &Arc<Lock>, tasks: &Arc<Tasks>) {
         let entry = self.entries.entry(id).or_insert_with(|| Entry::new(Arc::clone(lock)));
         entry.wanted = entry.wanted.saturating_add(1);
-        self.update(id, now, tasks);
+        self.update(id, tasks);
     }
 
     /// One less wants the lock to be extended.
-    pub(super) fn unwant(&mut self, id: u64, now: Moment, tasks: &Arc<Tasks>) {
-        self.change(id, now, tasks, |entry| entry.wanted = entry.wanted.saturating_sub(1));
+    pub(super) fn unwant(&mut self, id: u64, tasks: &Arc<Tasks>) {
+        self.change(id, tasks, |entry| entry.wanted = entry.wanted.saturating_sub(1));
     }
 
     /// Whether the lock is extended from now on, if anybody wants it.
-    pub(super) fn set_renewing(&mut self, id: u64, renewing: bool, now: Moment, tasks: &Arc<Tasks>) {
-        self.change(id, now, tasks, |entry| entry.is_stopped = !renewing);
+    pub(super) fn set_renewing(&mut self, id: u64, renewing: bool, tasks: &Arc<Tasks>) {
+        self.change(id, tasks, |entry| entry.is_stopped = !renewing);
     }
 
     /// The guard is gone.
-    pub(super) fn forget(&mut self, id: u64, now: Moment, tasks: &Arc<Tasks>) {
-        self.change(id, now, tasks, |entry| entry.is_forgotten = true);
+    pub(super) fn forget(&mut self, id: u64, tasks: &Arc<Tasks>) {
+        self.change(id, tasks, |entry| entry.is_forgotten = true);
     }
 
     /// What is to be done about the task, after a change.
@@ -97,10 +99,10 @@ impl Book {
         }
     }
 
-    fn change(&mut self, id: u64, now: Moment, tasks: &Arc<Tasks>, change: impl FnOnce(&mut Entry)) {
+    fn change(&mut self, id: u64, tasks: &Arc<Tasks>, change: impl FnOnce(&mut Entry)) {
         if let Some(entry) = self.entries.get_mut(&id) {
             change(entry);
-            self.update(id, now, tasks);
+            self.update(id, tasks);
         }
     }
 }
@@ -139,12 +141,12 @@ impl Book {
 
     /// An extension has its result; the next one is not to begin before `earliest`.
     pub(super) fn decide(&mut self, id: u64, earliest: Moment, tasks: &Arc<Tasks>) {
-        self.change(id, earliest, tasks, |entry| entry.is_undecided = false);
+        self.change(id, tasks, |entry| (entry.is_undecided, entry.earliest) = (false, earliest));
     }
 
     /// Nothing is left to do about an extension.
-    pub(super) fn land(&mut self, id: u64, now: Moment, tasks: &Arc<Tasks>) {
-        self.change(id, now, tasks, |entry| entry.in_flight = entry.in_flight.saturating_sub(1));
+    pub(super) fn land(&mut self, id: u64, tasks: &Arc<Tasks>) {
+        self.change(id, tasks, |entry| entry.in_flight = entry.in_flight.saturating_sub(1));
     }
 
     /// The task begins its turn: what changes from now on it will see.
@@ -169,12 +171,12 @@ impl Book {
         (self.is_running, self.waker) = (false, None);
     }
 
-    fn update(&mut self, id: u64, earliest: Moment, tasks: &Arc<Tasks>) {
+    fn update(&mut self, id: u64, tasks: &Arc<Tasks>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         if let Some(at) = entry.due.take() {
             self.due.remove(&(at, id));
         }
-        entry.due = entry.next(earliest);
+        entry.due = entry.next();
         self.due.extend(entry.due.map(|at| (at, id)));
         match entry.in_flight > 0 && !entry.is_wanted() {
             true => _ = entry.settling.get_or_insert_with(|| tasks.start()),
@@ -194,6 +196,7 @@ impl Entry {
             is_stopped: false,
             is_forgotten: false,
             due: None,
+            earliest: Moment::default(),
             is_undecided: false,
             in_flight: 0,
             settling: None,
@@ -204,8 +207,8 @@ impl Entry {
         self.wanted > 0 && !self.is_stopped && !self.is_forgotten
     }
 
-    fn next(&self, earliest: Moment) -> Option<Moment> {
-        if self.is_wanted() && !self.is_undecided { self.lock.due(earliest) } else { None }
+    fn next(&self) -> Option<Moment> {
+        if self.is_wanted() && !self.is_undecided { self.lock.due(self.earliest) } else { None }
     }
 
     fn begin(&mut self) -> Arc<Lock> {

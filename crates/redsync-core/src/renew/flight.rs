@@ -83,11 +83,10 @@ impl Flight {
 impl Drop for Flight {
     /// Counts on the destructor, since a runtime that shuts down drops its tasks unfinished.
     fn drop(&mut self) {
-        let now = self.world.runtime.now();
         if !self.is_decided {
-            self.decide(now.plus(self.lock.terms.pause));
+            self.decide(self.world.runtime.now().plus(self.lock.terms.pause));
         }
-        self.world.with_book(|book| book.land(self.id, now, &self.world.tasks));
+        self.world.with_book(|book| book.land(self.id, &self.world.tasks));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Lost, lock::Lock, terms::Terms};
-use crate::{Moment, background::Tasks, held::Held, options::Settings, redsync::World};
+use crate::{background::Tasks, held::Held, options::Settings, redsync::World};
 
 /// Has a lock extended in the background while that is wanted. Dropping it ends that.
 pub(crate) struct Watch {
@@ -33,7 +33,7 @@ impl Watch {
     /// [`Redsync::settled`](crate::Redsync::settled) waits for it. With `true` it goes on.
     pub(crate) fn set_renewing(&self, renewing: bool) {
         let id = self.id;
-        self.world.with_book(|book| book.set_renewing(id, renewing, self.now(), self.tasks()));
+        self.world.with_book(|book| book.set_renewing(id, renewing, self.tasks()));
     }
 
     /// Has the lock extended until the returned value is dropped.
@@ -52,11 +52,7 @@ impl Watch {
     }
 
     fn add_one(&self) {
-        self.world.with_book(|book| book.want(self.id, &self.lock, self.now(), self.tasks()));
-    }
-
-    fn now(&self) -> Moment {
-        self.world.runtime.now()
+        self.world.with_book(|book| book.want(self.id, &self.lock, self.tasks()));
     }
 
     fn tasks(&self) -> &Arc<Tasks> {
@@ -67,13 +63,13 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.lock.held.part();
-        self.world.with_book(|book| book.forget(self.id, self.now(), self.tasks()));
+        self.world.with_book(|book| book.forget(self.id, self.tasks()));
     }
 }
 
 impl Drop for Wanted<'_> {
     fn drop(&mut self) {
         let Self(watch) = self;
-        watch.world.with_book(|book| book.unwant(watch.id, watch.now(), watch.tasks()));
+        watch.world.with_book(|book| book.unwant(watch.id, watch.tasks()));
     }
 }

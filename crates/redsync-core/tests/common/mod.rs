@@ -1,6 +1,8 @@
 //! A quorum in memory on a virtual clock, for the tests of the promises.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+pub mod counting;
+
 use std::{future::Future, time::Duration};
 
 use redsync_core::{Mutex, Redsync, wire::Script};
