@@ -196,15 +196,12 @@ fn kept_work_is_dropped_when_the_lock_is_lost() {
             self.0.set(true);
         }
     }
-    let ends: [(fn(&Quorum), Loss); 2] = [
-        (|quorum| all(quorum, |node| node.pause()), Loss::Expiring),
-        (|quorum| all(quorum, |node| node.wipe()), Loss::Gone),
-    ];
-    for (end, loss) in ends {
+    let ends: [fn(&MemoryNode); 2] = [|node| node.pause(), |node| node.wipe()];
+    for (end, loss) in ends.into_iter().zip([Loss::Expiring, Loss::Gone]) {
         let quorum = Quorum::of(3);
         let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
         quorum.settle();
-        end(&quorum);
+        all(&quorum, end);
         let dropped = Cell::new(false);
         let work = async {
             let _dropped = Dropped(&dropped);

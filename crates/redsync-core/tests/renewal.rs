@@ -8,12 +8,20 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use common::{NAME, Quorum, TTL, counting::Counting, ms};
 use futures_util::future::{Either, join_all, select};
-use redsync_core::{ErrorKind, Guard, Loss, Mutex, Released, Runtime};
-use redsync_testkit::memory::Loss as Lose;
+use redsync_core::{
+    BoxFuture, ErrorKind, Guard, Loss, Mutex, Node, NodeError, Redsync, Released, Reply, Request, Runtime,
+};
+use redsync_testkit::memory::{Loss as Lose, MemoryNode};
 
 /// A third of the TTL, after which a lock is extended.
 const PACE: Duration = Duration::from_nanos(2_666_666_666);
@@ -39,7 +47,7 @@ fn calls(quorum: &Quorum) -> Vec<usize> {
     quorum.nodes.iter().map(|node| node.calls().values().sum()).collect()
 }
 
-fn all(quorum: &Quorum, act: impl Fn(&redsync_testkit::memory::MemoryNode)) {
+fn all(quorum: &Quorum, act: impl Fn(&MemoryNode)) {
     quorum.nodes.iter().for_each(act);
 }
 
@@ -144,7 +152,7 @@ fn the_limit_ends_it() {
 
 #[test]
 fn what_failed_for_want_of_replies_is_tried_again_within_the_validity() {
-    let failures: [(&str, fn(&redsync_testkit::memory::MemoryNode)); 4] = [
+    let failures: [(&str, fn(&MemoryNode)); 4] = [
         ("paused", |node| node.pause()),
         ("stopped", |node| node.stop()),
         ("broken", |node| node.lose_replies(Lose::Broken)),
@@ -324,6 +332,41 @@ fn a_lock_whose_node_hangs_holds_up_no_other() {
 }
 
 #[test]
+fn a_node_that_panics_takes_no_other_lock_with_it() {
+    let quorum = Quorum::of(1);
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let node = Panicky { inner: quorum.nodes[0].clone(), is_armed: Arc::clone(&is_armed) };
+    let redsync = Redsync::builder(quorum.runtime.shared()).node(node).build().expect("a valid quorum");
+    let lock = |name| quorum.block_on(redsync.mutex(name).auto_extend(true).lock()).expect("free");
+    let (bad, good) = (lock("bad"), lock("good"));
+    quorum.settle();
+    is_armed.store(true, Ordering::SeqCst);
+    quorum.run_for(TTL * 2);
+    assert!(good.is_valid() && !bad.is_valid());
+    assert_eq!(quorum.block_on(bad.lost()), Loss::Expiring);
+    is_armed.store(false, Ordering::SeqCst);
+    drop((bad, good));
+    quorum.block_on(redsync.settled());
+}
+
+/// A node whose driver panics over one lock.
+struct Panicky {
+    inner: MemoryNode,
+    is_armed: Arc<AtomicBool>,
+}
+
+impl Node for Panicky {
+    fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
+        let is_hit = request.key() == b"bad" && self.is_armed.load(Ordering::SeqCst);
+        let call = self.inner.call(request);
+        Box::pin(async move {
+            assert!(!is_hit, "a fault in a driver");
+            call.await
+        })
+    }
+}
+
+#[test]
 fn a_task_that_ended_begins_anew_with_the_next_lock() {
     let quorum = Quorum::of(3);
     let guard = at_rest(&quorum, &renewed(&quorum));
@@ -353,7 +396,7 @@ fn many_locks_share_one_task_and_one_timer_and_go_together() {
     const COUNT: usize = 1_000;
     let quorum = Quorum::of(3);
     let counting = Counting::new(quorum.runtime.clone());
-    let redsync = redsync_core::Redsync::builder(counting.shared()).nodes(quorum.nodes.iter().cloned());
+    let redsync = Redsync::builder(counting.shared()).nodes(quorum.nodes.iter().cloned());
     let redsync = redsync.build().expect("a valid quorum");
     let mutexes: Vec<_> =
         (0..COUNT).map(|index| redsync.mutex(format!("lock-{index}")).auto_extend(true)).collect();

@@ -9,10 +9,13 @@ impl Mutex {
     /// Whether the lock is extended in the background for as long as its guard has it. By default not.
     ///
     /// It is extended a third of its TTL after it was taken or last extended, and after a failure again and again
-    /// within its validity. Nodes that are found without the key get it back, as long as a quorum has it, and unless
-    /// the value is a fixed one. No such request begins once the lock is given back or lost, or has reached
+    /// within its validity. No such request begins once the lock is given back or lost, or has reached
     /// [`max_hold`](Self::max_hold). All locks of a [`Redsync`](crate::Redsync) share one task and one timer.
-    /// [`Guard::lost`] tells when it was to no avail, [`Guard::keep`] runs work for as long as it is not.
+    /// [`Guard::lost`](crate::Guard::lost) tells when it was to no avail, [`Guard::keep`](crate::Guard::keep) runs work for as long as it is not.
+    ///
+    /// Nodes that are found without the key get it back, as long as a quorum has it. A lock that a quorum has no more
+    /// is lost, unless it [may be revived](Self::revive_on_extend). A [fixed value](Self::with_value) is extended only
+    /// where it is known to stand, since it may be a rival's elsewhere.
     ///
     /// ```
     /// use std::time::Duration;
@@ -40,16 +43,16 @@ impl Mutex {
     /// The longest that the lock is kept up in the background, counted from when the guard was made. By default there
     /// is no limit.
     ///
-    /// When it is reached, [`auto_extend`](Self::auto_extend) and [`Guard::keep`] extend the lock no more, and
-    /// [`Guard::lost`] tells [`Loss::LimitReached`](crate::Loss::LimitReached). The guard stays valid for what is left
-    /// of its validity, and [`Guard::extend`] goes on to do what it is told.
+    /// When it is reached, [`auto_extend`](Self::auto_extend) and [`Guard::keep`](crate::Guard::keep) extend the lock no more, and
+    /// [`Guard::lost`](crate::Guard::lost) tells [`Loss::LimitReached`](crate::Loss::LimitReached). The guard stays valid for what is left
+    /// of its validity, and [`Guard::extend`](crate::Guard::extend) goes on to do what it is told.
     #[must_use]
     pub fn max_hold(mut self, limit: Duration) -> Self {
         self.options.max_hold = Some(limit);
         self
     }
 
-    /// How long before the end of its validity a lock is told to be lost, by [`Guard::lost`] and [`Guard::keep`]. By
+    /// How long before the end of its validity a lock is told to be lost, by [`Guard::lost`](crate::Guard::lost) and [`Guard::keep`](crate::Guard::keep). By
     /// default the smaller of TTL × 0.05 and 1 s, and at most half of the validity.
     ///
     /// It is the time that work has to stop in: what it sent last must have arrived when the validity is over. That is
