@@ -1,11 +1,11 @@
 //! Many locks that are held on real servers, and extended meanwhile.
-#![allow(clippy::expect_used, clippy::print_stdout, reason = "tests state what they expect")]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests state what they expect")]
 
 use std::{env, time::Duration};
 
 use futures_util::{
     StreamExt,
-    future::{join_all, select, try_join_all},
+    future::{Either, join_all, select, try_join_all},
     stream::FuturesUnordered,
 };
 use redsync_core::{Guard, Redsync, Released};
@@ -33,8 +33,8 @@ async fn a_thousand_locks_are_held_and_none_is_lost(driver: Driver) {
     let work = || tokio::time::sleep(Duration::from_secs(seconds));
     let kept = join_all(at_work.iter().map(|guard| guard.keep(work())));
     let kept = match select(Box::pin(kept), lost.next()).await {
-        futures_util::future::Either::Left((kept, _)) => kept,
-        futures_util::future::Either::Right((loss, _)) => unreachable!("{loss:?}"),
+        Either::Left((kept, _)) => kept,
+        Either::Right((loss, _)) => panic!("one is lost: {loss:?}"),
     };
     assert!(kept.iter().all(Result::is_ok), "{:?}", kept.iter().find(|kept| kept.is_err()));
     drop(lost);

@@ -27,6 +27,9 @@ struct Options {
     label: Option<Text>,
     flags: [bool; 3],
     is_taken: bool,
+    auto_extend: bool,
+    max_hold: Option<Span>,
+    loss_margin: Option<Span>,
 }
 
 #[derive(Arbitrary)]
@@ -140,6 +143,9 @@ impl Options {
         let [revive, wait_for_all, shuffle] = self.flags;
         let mutex = redsync.mutex(self.name.text());
         let mutex = mutex.revive_on_extend(revive).wait_for_all(wait_for_all).shuffle_nodes(shuffle);
+        let mutex = mutex.auto_extend(self.auto_extend);
+        let mutex = set(mutex, self.max_hold.as_ref(), |mutex, limit| mutex.max_hold(limit.0));
+        let mutex = set(mutex, self.loss_margin.as_ref(), |mutex, margin| mutex.loss_margin(margin.0));
         let mutex = set(mutex, self.ttl.as_ref(), |mutex, ttl| mutex.ttl(ttl.0));
         let mutex = set(mutex, self.drift_factor.as_ref(), |mutex, factor| mutex.drift_factor(factor.0));
         let mutex = set(mutex, self.timeout.as_ref(), |mutex, timeout| match timeout {

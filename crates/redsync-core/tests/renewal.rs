@@ -152,19 +152,19 @@ fn the_limit_ends_it() {
 
 #[test]
 fn what_failed_for_want_of_replies_is_tried_again_within_the_validity() {
-    let failures: [(&str, fn(&MemoryNode)); 4] = [
-        ("paused", |node| node.pause()),
-        ("stopped", |node| node.stop()),
-        ("broken", |node| node.lose_replies(Lose::Broken)),
-        ("silent", |node| node.lose_requests(Lose::Silent)),
+    let failures: [fn(&MemoryNode); 4] = [
+        |node| node.pause(),
+        |node| node.stop(),
+        |node| node.lose_replies(Lose::Broken),
+        |node| node.lose_requests(Lose::Silent),
     ];
-    for (what, fail) in failures {
+    for (case, fail) in failures.into_iter().enumerate() {
         let quorum = Quorum::of(3);
         let guard = at_rest(&quorum, &renewed(&quorum));
         quorum.nodes.iter().take(2).for_each(fail);
         quorum.run_for(ms(7000));
-        assert!(guard.is_valid() && guard.valid_for() < ms(1000), "{what}: {:?}", guard.valid_for());
-        assert!(calls(&quorum)[0] > 5, "{what}: {:?}", calls(&quorum));
+        assert!(guard.is_valid() && guard.valid_for() < ms(1000), "case {case}: {:?}", guard.valid_for());
+        assert!(calls(&quorum)[0] > 5, "case {case}: {:?}", calls(&quorum));
         quorum.nodes.iter().take(2).for_each(|node| {
             node.start();
             node.resume();
@@ -172,7 +172,7 @@ fn what_failed_for_want_of_replies_is_tried_again_within_the_validity() {
             node.lose_requests(Lose::Never);
         });
         quorum.run_for(ms(700));
-        assert!(guard.valid_for() > ms(6500), "{what}: {:?}", guard.valid_for());
+        assert!(guard.valid_for() > ms(6500), "case {case}: {:?}", guard.valid_for());
         quorum.block_on(guard.release()).expect("reachable");
     }
 }

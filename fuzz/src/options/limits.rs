@@ -85,6 +85,8 @@ impl Options {
     fn check_times(&self, breaches: &mut Breaches) {
         let in_time = self.deadline.as_ref().is_none_or(|deadline| !deadline.0.is_zero());
         breaches.unless(in_time, &["deadline of zero".to_owned()]);
+        let is_held = self.max_hold.as_ref().is_none_or(|limit| !limit.0.is_zero());
+        breaches.unless(is_held, &["limit of zero".to_owned()]);
         let drift = self.drift();
         let is_part = (0.0..1.0).contains(&drift);
         breaches.unless(is_part, &[format!("drift factor of {drift}")]);
@@ -100,6 +102,10 @@ impl Options {
             Ok(timeout) => {
                 let named = [format!("{ttl:?}"), format!("{timeout:?}")];
                 breaches.unless(self.validity() > timeout, &named);
+                if let Some(Span(margin)) = self.loss_margin {
+                    let named = [format!("{ttl:?}"), format!("{margin:?}")];
+                    breaches.unless(self.validity() > margin, &named);
+                }
             }
         }
     }
