@@ -1,0 +1,44 @@
+//! The lock travels with its job, in memory and on real servers, also when one is down.
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests state what they expect")]
+
+mod common;
+
+use std::process::Command;
+
+use common::program;
+use redsync_testkit::server::Servers;
+
+#[test]
+fn in_memory() {
+    assert_story(&[]);
+}
+
+#[test]
+fn on_three_servers() {
+    let servers = Servers::start(3).expect("a server binary");
+    assert_story(&servers.urls());
+}
+
+#[test]
+fn on_three_servers_of_which_one_is_down() {
+    let servers = Servers::start(3).expect("a server binary");
+    servers[1].kill();
+    assert_story(&servers.urls());
+}
+
+fn assert_story(urls: &[String]) {
+    let output = Command::new(program("handler_and_worker")).args(urls).output().expect("it starts");
+    let (told, trouble) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{told}{trouble}");
+    let events = [
+        "handler:  202 Accepted",
+        "worker 1: adopted the lock",
+        "worker 2: left the delivery alone",
+        "another delivery of its token was adopted",
+        "worker 1: failed (the disk is full), and gave the lock back",
+        "worker 2: adopted the lock",
+        "worker 2: done, released the lock (Held)",
+    ];
+    let places: Vec<_> = events.iter().map(|event| told.find(event).expect(event)).collect();
+    assert!(places.is_sorted(), "{told}");
+}
