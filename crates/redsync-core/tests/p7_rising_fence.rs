@@ -11,7 +11,7 @@ mod common;
 use std::time::{Duration, SystemTime};
 
 use common::{NAME, Quorum, ms};
-use redsync_core::{Guard, InvalidOption, Runtime};
+use redsync_core::{ErrorKind, Guard, InvalidOption, Runtime};
 use redsync_testkit::memory::{Loss, MemoryNode};
 
 /// The key of the lock's counter.
@@ -181,4 +181,36 @@ fn numbers_rise_whatever_a_minority_does() {
             trouble.resume();
         }
     }
+}
+
+/// Who waits for long must not come with a number from when the waiting began.
+#[test]
+fn who_has_waited_proposes_the_time_of_the_try() {
+    let quorum = Quorum::of(3);
+    quorum.nodes.iter().for_each(|node| node.set(NAME, "a plain lock's", Some(ms(1000))));
+    let patient = quorum.other_process();
+    let mutex = patient.mutex(NAME).fenced().retry_delay(ms(700));
+    let holding = async {
+        quorum.runtime.sleep_until(quorum.runtime.now().plus(ms(1050))).await;
+        let guard = quorum.mutex().fenced().lock().await.expect("free");
+        let fence = guard.fence();
+        guard.release().await.expect("reachable");
+        quorum.redsync.settled().await;
+        quorum.nodes.iter().for_each(MemoryNode::wipe);
+        fence
+    };
+    let (guard, earlier) = quorum.block_on(futures_util::future::join(mutex.lock(), holding));
+    let fence = guard.expect("free by then").fence();
+    assert!(fence > earlier, "{fence:?} after {earlier:?}");
+}
+
+#[test]
+fn of_two_who_fix_the_same_value_one_holds_it() {
+    let quorum = Quorum::of(3);
+    let (a, b) = (quorum.redsync.mutex(NAME), quorum.other_process().mutex(NAME));
+    let (a, b) = (a.fenced().with_value("job-1138"), b.fenced().with_value("job-1138").tries(1));
+    let guard = quorum.block_on(a.lock()).expect("free");
+    assert!(guard.fence().is_some());
+    let error = quorum.block_on(b.lock()).expect_err("held");
+    assert_eq!(error.kind(), ErrorKind::HeldUnderThisValue, "{error}");
 }

@@ -11,6 +11,7 @@ use super::{
     Action, Event, Ids, Lease, Machine, NodeSet, RequestId, Source, ValueError, Verdict,
     attempt::Attempt,
     phase::{Pacer, Phase},
+    proposal::Proposal,
     round::Round,
     values::Values,
 };
@@ -44,6 +45,7 @@ pub enum GaveUp {
 pub struct Acquire<S = Box<dyn Source>> {
     plan: AcquirePlan,
     values: Values<S>,
+    proposal: Option<Proposal>,
     ids: Ids,
     phase: Phase,
     tries: u32,
@@ -64,6 +66,7 @@ impl<S: Source> Acquire<S> {
     pub fn new(plan: AcquirePlan, source: S, now: Moment) -> Self {
         let mut machine = Self {
             values: Values::new(plan.exact.clone(), source, plan.source_is_fresh),
+            proposal: plan.proposal.map(|first| Proposal::new(first, now)),
             plan,
             ids: Ids::default(),
             phase: Phase::Resting { until: now },
@@ -94,7 +97,7 @@ impl<S: Source> Acquire<S> {
         let sits_out = if exact { self.doubtful_nodes(&value) } else { NodeSet::EMPTY };
         let nodes = self.plan.quorum.nodes();
         let round = Round::new(nodes, NodeSet::first(nodes).without(sits_out), &mut self.ids, now);
-        let proposal = self.plan.proposal;
+        let proposal = self.proposal.map(|proposal| proposal.at(now));
         let ask = |id: RequestId| {
             // A script that draws a number tells by itself what it has set before.
             let look = exact || proposal.is_none() && self.plan.may_repeat.contains(id.node());

@@ -14,6 +14,7 @@ mod extend;
 mod fencing;
 mod lease;
 mod phase;
+mod proposal;
 mod quorum;
 pub(crate) mod release;
 mod rotation;

@@ -3,6 +3,7 @@
 use super::{
     Ids, NodeSet, Quorum, RequestId, Resend, Tally, Verdict,
     fencing::Fencing,
+    proposal::Proposal,
     round::Round,
     sweep::Sweep,
     task::{SetBack, Task, may_have_done},
@@ -20,7 +21,7 @@ pub(super) struct Turn {
     pub(super) ttl: Ttl,
     /// How long the old value stands again where it is set back, if nothing better is known.
     pub(super) full: Ttl,
-    pub(super) proposal: Option<u64>,
+    pub(super) proposal: Option<Proposal>,
 }
 
 /// A new value with all the rounds that offer it. A node that has it already, by an earlier round whose reply was lost,
@@ -61,6 +62,7 @@ impl Rotation {
     ) -> Vec<(RequestId, Command)> {
         let round = Round::new(self.nodes, asked, ids, now);
         let Turn { from, to, ttl, full: _, proposal } = self.turn.clone();
+        let proposal = proposal.map(|proposal| proposal.at(now));
         let command = Command::Rotate { from, to, ttl, proposal };
         let requests = round.requests().map(|id| (id, command.clone())).collect();
         self.valid_until = valid_until;

@@ -13,6 +13,7 @@ use self::blame::Blame;
 use super::{
     Action, Event, GaveUp, Ids, Lease, Machine, NodeSet, RequestId, Source, Verdict,
     phase::{Pacer, Phase},
+    proposal::Proposal,
     rotation::{Rotation, Turn},
 };
 use crate::{
@@ -31,6 +32,7 @@ pub use plan::{TransferCause, TransferFailure, TransferPlan};
 pub struct Transfer<S = Box<dyn Source>> {
     plan: TransferPlan,
     source: S,
+    proposal: Option<Proposal>,
     ids: Ids,
     phase: Phase,
     tries: u32,
@@ -48,6 +50,7 @@ impl<S: Source> Transfer<S> {
     /// Starts at `now` with the first round.
     pub fn new(plan: TransferPlan, source: S, now: Moment) -> Self {
         let mut machine = Self {
+            proposal: plan.proposal.map(|first| Proposal::new(first, now)),
             plan,
             source,
             ids: Ids::default(),
@@ -72,7 +75,7 @@ impl<S: Source> Transfer<S> {
             to: to.unwrap_or_else(|| self.plan.from.successor(self.source.random())),
             ttl: self.plan.ttl,
             full: self.plan.full,
-            proposal: self.plan.proposal,
+            proposal: self.proposal,
         };
         self.rotations.push(Rotation::new(turn, self.plan.quorum.nodes()));
     }

@@ -35,7 +35,8 @@ pub struct AcquirePlan {
     pub may_repeat: NodeSet,
     /// Whether to ask the nodes in random order.
     pub shuffle: bool,
-    /// Draw a fencing number too, this one if it is the highest. Not with values that rivals may use too.
+    /// Draw a fencing number too, this one if it is the highest: microseconds, to which the time is added that the call
+    /// has taken by then. Not with values that rivals may use too.
     pub proposal: Option<u64>,
 }
 

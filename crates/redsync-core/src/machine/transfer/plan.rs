@@ -24,7 +24,8 @@ pub struct TransferPlan {
     pub ttl: Ttl,
     /// How long the old value stands again where it is set back, if no node has told.
     pub full: Ttl,
-    /// Draw a fencing number too, this one if it is the highest.
+    /// Draw a fencing number too, this one if it is the highest: microseconds, to which the time is added that the call
+    /// has taken by then.
     pub proposal: Option<u64>,
     /// What clocks may differ by.
     pub drift: Drift,
