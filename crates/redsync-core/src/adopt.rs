@@ -9,7 +9,8 @@ use crate::{
 impl Redsync {
     /// Takes a lock over from its token, with the TTL that it was taken with first.
     ///
-    /// [`Mutex::adopt`] is the same with options.
+    /// The guard's lock is a new one, with a value and a fencing number of its own; of the token it keeps that it can be
+    /// [handed back](Guard::hand_back) to it. [`Mutex::adopt`] is the same with options.
     ///
     /// # Errors
     ///
@@ -24,7 +25,8 @@ impl Redsync {
 }
 
 impl Mutex {
-    /// Takes the lock over from its token, with the options of this mutex.
+    /// Takes the lock over from its token, with the options of this mutex: also with its [`ttl`](Self::ttl), 8 s by
+    /// default, and not with [the token's](LockToken::ttl).
     ///
     /// The value is rotated to a fresh one, so that of a token that is delivered twice at most one delivery is adopted
     /// at a time. A fencing number is drawn where the token has one. Who shares the nodes with another delivery

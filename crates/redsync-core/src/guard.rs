@@ -46,9 +46,12 @@ impl Guard {
         self.held.value.as_str()
     }
 
-    /// The lock's fencing number, greater than that of every earlier holder: what is to be protected remembers the
-    /// greatest that it has seen, and refuses who comes with a smaller one. `None` unless the lock was taken
+    /// The lock's fencing number, greater than that of every earlier holder. `None` unless the lock was taken
     /// [`fenced`](crate::Mutex::fenced).
+    ///
+    /// What is to be protected remembers the greatest that it has seen, and refuses who comes with a smaller one, also
+    /// when that one has not noticed yet that its lock is lost. In SQL: `UPDATE report SET body = $2, fence = $3 WHERE
+    /// id = $1 AND fence <= $3`, which changes no row for who is refused. It fits a `BIGINT`, being below 2^53.
     pub fn fence(&self) -> Option<u64> {
         self.held.fence
     }

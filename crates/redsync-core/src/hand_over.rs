@@ -12,8 +12,9 @@ use crate::{
 impl Guard {
     /// Turns the guard into a token, which another task, process or machine [adopts](crate::Redsync::adopt).
     ///
-    /// The lock then lasts for `wait` (from 1 ms) before it has to be adopted; nobody renews it meanwhile. Nodes that
-    /// missed the lock get it as well, where its value is ours alone, and every node in reach is heard.
+    /// The lock then lasts for `wait` (from 1 ms) before it has to be adopted; nobody renews it meanwhile. Who adopts it
+    /// has the TTL of this guard. Nodes that missed the lock get it as well, where its value is ours alone, and every
+    /// node in reach is heard.
     ///
     /// # Errors
     ///
@@ -52,7 +53,8 @@ impl Guard {
     }
 
     /// Gives the lock back to the token that it was adopted from, which can then be adopted again, for as long as it
-    /// could when it was handed over. A lock that was taken anew goes to any token of its name.
+    /// could when it was handed over: the wait begins anew. A lock that was taken anew, since the token had expired,
+    /// goes to any token of its name.
     ///
     /// # Errors
     ///

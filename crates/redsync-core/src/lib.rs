@@ -15,7 +15,12 @@
 //! - no node that granted the lock loses its data while the lock is held (a node that may come back empty or
 //!   from an older snapshot stays away for the longest TTL in use).
 //!
-//! It cannot stop a process that sleeps past the end of the validity from going on when it wakes up.
+//! Of a [`LockToken`] that is delivered more than once at most one adoption is valid at a time, under the same
+//! assumptions, where the longest TTL in use includes the wait that a lock is [handed over](Guard::hand_over) for.
+//!
+//! It cannot stop a process that sleeps past the end of the validity from going on when it wakes up. What such a process
+//! writes can be refused by the lock's [fencing number](Guard::fence), which rises from holder to holder, under
+//! [assumptions of its own](Mutex::fenced).
 
 pub mod machine;
 pub mod wire;

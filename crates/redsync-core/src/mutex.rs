@@ -150,9 +150,12 @@ impl Mutex {
     ///
     /// # What it assumes
     ///
-    /// While counters stand, nothing but that everyone who uses the lock takes it fenced. Where a node has lost its
-    /// counter, that the clock of the next holder is not behind the clock of an earlier one by more than the
-    /// time between the two.
+    /// While counters stand, nothing but that everyone who uses the lock takes it fenced and uses the same nodes. Where
+    /// a node has lost its counter, that the clock of the next holder is not behind the clock of an earlier one by more
+    /// than the time between the two, and that no server's clock is more than a minute behind.
+    ///
+    /// A lock that is adopted has a fencing number if it had one when it was handed over; this option does not matter
+    /// then.
     #[must_use]
     pub fn fenced(mut self) -> Self {
         self.options.fenced = true;
