@@ -148,14 +148,14 @@ impl Mutex {
     /// It comes from a counter beside the lock, which the servers keep for a day longer than the lock. A lock with a
     /// fencing number costs a script; where the nodes' counters are not in step, another round trip.
     ///
+    /// A lock that is adopted has a fencing number if it had one when it was handed over; this option does not matter
+    /// then.
+    ///
     /// # What it assumes
     ///
     /// While counters stand, nothing but that everyone who uses the lock takes it fenced and uses the same nodes. Where
     /// a node has lost its counter, that the clock of the next holder is not behind the clock of an earlier one by more
     /// than the time between the two, and that no server's clock is more than a minute behind.
-    ///
-    /// A lock that is adopted has a fencing number if it had one when it was handed over; this option does not matter
-    /// then.
     #[must_use]
     pub fn fenced(mut self) -> Self {
         self.options.fenced = true;
