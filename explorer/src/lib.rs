@@ -31,4 +31,4 @@ mod world;
 mod held;
 #[path = "../../crates/redsync-core/src/target.rs"]
 mod target;
-pub(crate) use redsync_core::{Moment, Value, machine};
+pub(crate) use redsync_core::{Loss, Moment, Value, machine};
