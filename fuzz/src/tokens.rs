@@ -44,7 +44,7 @@ enum Edit {
 /// is shown.
 pub fn run(data: &[u8]) {
     let Some(keys) = keys() else { return };
-    if let Ok(input) = Unstructured::new(data).arbitrary::<Input<'_>>() {
+    if let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) {
         match input {
             Input::Text(text) => drop(read(text, &keys)),
             Input::Content(content) => drop(read(&form::whole(content), &keys)),

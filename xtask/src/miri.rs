@@ -10,7 +10,7 @@ use crate::test::run_command;
 /// a thousand times as long as the processor, so the property tests stay out; the fuzz targets make a few of their
 /// inputs here, and go through the whole of the core.
 const TESTS: [(&[&str], &[&str]); 3] = [
-    (&["--package", "redsync-core", "--lib"], &[]),
+    (&["--package", "redsync-core", "--lib"], &["--skip", "tests::properties", "--skip", "tests::edits"]),
     (&["--package", "redsync-core", "--test", "machines"], &["--skip", "_ends_once_"]),
     (&["--package", "redsync-fuzz", "--test", "smoke"], &[]),
 ];

@@ -36,7 +36,8 @@ pub(super) fn content(text: &str) -> Result<&str, TokenError> {
     if rest.len() < length {
         return Err(TokenError::Truncated);
     }
-    let content = sound(text, rest, length).ok_or(TokenError::Damaged("its checksum does not match"))?;
+    let content =
+        sound(text, rest, length).ok_or(TokenError::Damaged("its length or its checksum does not match"))?;
     if version == VERSION { Ok(content) } else { Err(TokenError::ForeignVersion(version)) }
 }
 

@@ -10,10 +10,8 @@ use crate::{
     token::{LATEST_EXPIRY, Parts},
 };
 
-/// Miri takes a thousand times as long, and lets nobody write files.
 pub(super) fn config() -> ProptestConfig {
-    let cases = if cfg!(miri) { 2 } else { 1000 };
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 fn number() -> impl Strategy<Value = u64> {

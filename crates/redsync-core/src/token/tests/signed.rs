@@ -55,7 +55,8 @@ fn what_somebody_without_the_secret_makes_is_forged() {
     let cases = [
         (body_of_another.clone(), "a", signature.clone()),
         (body.clone(), "a", signature_of_another),
-        (body.clone(), "a", signature[..42].to_owned()),
+        (body.clone(), "a", signature[..40].to_owned()),
+        (body.clone(), "a", signature.clone() + "AAAA"),
         (body.clone(), "a", String::new()),
         (body.clone(), "a", "=".to_owned()),
         (body.clone(), "a", signature.clone() + ".more"),
@@ -69,6 +70,22 @@ fn what_somebody_without_the_secret_makes_is_forged() {
     }
     let text = of_content(&format!("{body}.a.{signature}"));
     assert_eq!(LockToken::from_signed(&text, &keys(["a", "b"])), Ok(token()));
+}
+
+/// A part could be guessed.
+#[test]
+fn a_part_of_a_signature_is_none() {
+    let [_, _, body, ..] = parts(&token().to_signed(&key("a")));
+    for (length, expected) in [
+        (4, Err(TokenError::Forged)),
+        (20, Err(TokenError::Forged)),
+        (40, Err(TokenError::Forged)),
+        (43, Ok(token())),
+    ] {
+        let signed = frame::open(body.len() + ".a.".len() + length) + &body + ".a";
+        let text = signed.clone() + "." + &key("a").sign(&signed)[..length];
+        assert_eq!(LockToken::from_signed(&frame::close(text), &keys(["a"])), expected, "{length}");
+    }
 }
 
 /// Nothing of a content is believed, or looked at, before its signature.

@@ -36,6 +36,8 @@ fn what_is_wrong_outside_is_told() {
         (tomorrows.replace("other", ""), "cut off"),
         (frame::close("redsync0.9.".to_owned()), "of version 0"),
         (frame::close("redsync1.8".to_owned()), "checksum"),
+        (frame::close("redsync1.12.body".to_owned()), "length"),
+        (frame::close("redsync1.14.body".to_owned()), "cut off"),
         ("x".repeat(8 * 1024 + 1), "8193 bytes, where a lock token has at most 8192"),
     ];
     for (text, part) in cases {
