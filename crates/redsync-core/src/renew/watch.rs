@@ -29,8 +29,8 @@ impl Watch {
 
     /// Whether the lock is to be extended in the background, where that is wanted; at first it is.
     ///
-    /// After `false` no request begins that does. What is in flight keeps in step with the lock, and
-    /// [`Redsync::settled`](crate::Redsync::settled) waits for it. With `true` it goes on.
+    /// After `false` no request begins that does. What is in flight, or was just being sent by another thread, keeps in
+    /// step with the lock, and [`Redsync::settled`](crate::Redsync::settled) waits for it. With `true` it goes on.
     pub(crate) fn set_renewing(&self, renewing: bool) {
         let id = self.id;
         self.world.with_book(|book| book.set_renewing(id, renewing, self.tasks()));
