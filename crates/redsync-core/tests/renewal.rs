@@ -224,22 +224,23 @@ fn a_node_that_turns_out_last_to_miss_the_lock_gets_it_back_as_well() {
 
 #[test]
 fn what_a_late_extension_set_anew_is_removed_when_the_lock_is_given_back() {
-    let quorum = Quorum::of(3);
-    let guard = at_rest(&quorum, &renewed(&quorum));
-    quorum.nodes[2].wipe();
-    // The request that sets the key anew is still on its way when the release overtakes it.
-    quorum.run_for(PACE - ms(10));
-    quorum.nodes[2].delay_replies(ms(1));
-    quorum.run_for(ms(5));
-    let requests = |delay| quorum.nodes[2].delay_requests(delay);
-    requests(ms(100));
-    quorum.run_for(ms(150));
-    requests(ms(0));
-    assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
-    let begun = quorum.runtime.now();
-    quorum.settle();
-    assert!(quorum.runtime.now().since(begun) >= ms(40), "it waits for what is in flight");
-    assert_eq!(quorum.keys_left(), 0);
+    // The release overtakes the extension that sets the key anew: one that does so after a plain one, and one that
+    // does so itself and has no result yet.
+    for (revive, slow) in [(false, 2..3), (true, 0..3)] {
+        let quorum = Quorum::of(3);
+        let guard = at_rest(&quorum, &renewed(&quorum).revive_on_extend(revive));
+        quorum.nodes[2].execute(&["DEL", NAME]).expect("a command");
+        quorum.run_for(PACE - ms(10));
+        let slow = &quorum.nodes[slow];
+        slow.iter().for_each(|node| node.delay_requests(ms(100)));
+        quorum.run_for(ms(if revive { 50 } else { 150 }));
+        slow.iter().for_each(|node| node.delay_requests(ms(0)));
+        assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+        let begun = quorum.runtime.now();
+        quorum.settle();
+        assert!(quorum.runtime.now().since(begun) >= ms(40), "it waits for what is in flight");
+        assert_eq!(quorum.keys_left(), 0, "{revive}");
+    }
 }
 
 #[test]
