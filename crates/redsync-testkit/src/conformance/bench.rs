@@ -21,6 +21,9 @@ pub trait Bench: Send + Sync {
     /// Returns how many commands of this name clients have sent.
     fn calls(&self, command: &str) -> usize;
 
+    /// Returns how many commands of this name troubled nodes have sent, also of those that were lost.
+    fn sent(&self, command: &str) -> usize;
+
     /// Takes the right to a command from every user.
     fn forbid(&self, command: &str);
 

@@ -14,19 +14,23 @@ pub async fn a_lost_request_is_unknown_and_is_not_sent_again(lab: &Lab) {
     let node = lab.bench.troubled_node().await;
     lab.until_reachable(&node).await;
     lab.bench.lose_requests("SET");
+    let before = lab.bench.sent("SET");
     let error = lab.soon(node.call(set(KEY, "value"))).await.expect_err("lost");
     assert_eq!(error.kind(), NodeErrorKind::Unknown, "{error:?}");
+    assert_eq!(lab.bench.sent("SET"), before + 1, "while copies are lost too");
     lab.bench.relieve();
     lab.until_reachable(&node).await;
-    assert_eq!(lab.get(KEY), None);
+    assert_eq!(lab.get(KEY), None, "it was not sent again");
 }
 
 pub async fn a_lost_reply_is_unknown_and_was_executed_once(lab: &Lab) {
     let node = lab.bench.troubled_node().await;
     lab.until_reachable(&node).await;
     lab.bench.lose_replies("SET");
+    let before = lab.bench.sent("SET");
     let error = lab.soon(node.call(set(KEY, "value"))).await.expect_err("lost");
     assert_eq!(error.kind(), NodeErrorKind::Unknown, "{error:?}");
+    assert_eq!(lab.bench.sent("SET"), before + 1, "while replies to copies are lost too");
     lab.bench.relieve();
     lab.until(|| lab.get(KEY).is_some()).await;
     lab.bench.execute(&["DEL", KEY]);
@@ -39,6 +43,7 @@ pub async fn a_lost_reply_of_a_script_is_unknown_and_it_was_executed_once(lab: &
     lab.until_reachable(&node).await;
     lab.set(KEY, "value");
     lab.bench.lose_replies("EVAL");
+    let before = lab.bench.sent("EVAL");
     let error = lab.soon(call(&node, &release("value"))).await.expect_err("lost");
     assert_eq!(error.kind(), NodeErrorKind::Unknown, "{error:?}");
     lab.bench.relieve();
@@ -46,6 +51,7 @@ pub async fn a_lost_reply_of_a_script_is_unknown_and_it_was_executed_once(lab: &
     lab.set(KEY, "value");
     lab.until_reachable(&node).await;
     assert_eq!(lab.get(KEY).as_deref(), Some("value"), "it was sent once");
+    assert_eq!(lab.bench.sent("EVAL"), before + 1, "while replies to copies are lost too");
 }
 
 /// What a lost reply may have set is removed, and then the lock is taken; what a lost reply may have deleted is

@@ -75,6 +75,10 @@ impl Bench for MemoryNode {
         Self::calls(self).get(command).copied().unwrap_or_default()
     }
 
+    fn sent(&self, command: &str) -> usize {
+        Bench::calls(self, command)
+    }
+
     fn forbid(&self, command: &str) {
         let detail = format!("this user has no permissions to run the '{}' command", command.to_lowercase());
         self.refuse(command, ErrorReply::new("NOPERM", detail));

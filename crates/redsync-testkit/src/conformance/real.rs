@@ -76,6 +76,10 @@ impl<D: Driver + 'static> Bench for Real<D> {
         calls.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or_default()
     }
 
+    fn sent(&self, command: &str) -> usize {
+        self.proxy.seen(command)
+    }
+
     fn forbid(&self, command: &str) {
         self.allow(&format!("-{}", command.to_lowercase()));
     }
