@@ -60,13 +60,15 @@ pub async fn a_dropped_guard_releases(lab: &Lab) {
 
 /// `DELIFEQ` or `DELEX`, learnt by the first release and used by the next ones.
 pub async fn a_server_with_a_command_for_it_is_asked_by_that(lab: &Lab) {
-    for native in [Native::DelIfEq, Native::DelEx] {
+    for (native, command) in [(Native::DelIfEq, "DELIFEQ"), (Native::DelEx, "DELEX")] {
         lab.bench.teach(native);
         let redsync = lab.troubled().await;
-        for _ in 0..3 {
+        let before = lab.bench.sent(command);
+        for learnt in 0..3 {
             let guard = redsync.mutex(KEY).ttl(MINUTE).lock().await.expect("free");
             assert_eq!(guard.release().await.expect("reachable"), Released::Held, "{native:?}");
             assert_eq!(lab.get(KEY), None);
+            assert_eq!(lab.bench.sent(command), before + learnt, "not by the first, which asks");
         }
         for rival in [None, Some("a rival's")] {
             let guard = redsync.mutex(KEY).ttl(MINUTE).lock().await.expect("free");
@@ -77,6 +79,7 @@ pub async fn a_server_with_a_command_for_it_is_asked_by_that(lab: &Lab) {
             assert_eq!(lab.get(KEY).as_deref(), rival);
             lab.bench.execute(&["DEL", KEY]);
         }
+        assert_eq!(lab.bench.sent(command), before + 4, "also where it has nothing to delete");
         lab.bench.relieve();
     }
 }
