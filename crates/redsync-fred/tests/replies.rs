@@ -35,6 +35,25 @@ async fn noperm_is_a_rejection_that_carries_the_driver_s_own_error() {
 }
 
 #[tokio::test]
+async fn a_lost_or_missing_connection_is_told_with_the_driver_s_own_error() {
+    let server = Server::start().unwrap();
+    let node = RedisNode::open(&server.url()).unwrap();
+    node.call(set("first")).await.unwrap();
+    server.pause().unwrap();
+    let mut call = node.call(set("lock"));
+    assert!(futures_util::poll!(&mut call).is_pending());
+    server.kill();
+    for (error, kind) in [
+        (call.await.unwrap_err(), NodeErrorKind::Unknown),
+        (node.call(set("lock")).await.unwrap_err(), NodeErrorKind::NotSent),
+    ] {
+        assert_eq!(error.kind(), kind, "{error:?}");
+        let source = std::error::Error::source(&error).unwrap();
+        assert!(source.is::<FredError>(), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_node_is_called_by_its_address() {
     let node = RedisNode::open("redis://user:secret@127.0.0.1:7001/3").unwrap();
     assert_eq!(node.label(), "127.0.0.1:7001/3");
