@@ -34,6 +34,13 @@ pub trait Node: Send + Sync + 'static {
     }
 }
 
+impl fmt::Debug for dyn Node {
+    /// Its label, such as `"10.0.0.1:6379"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.label(), f)
+    }
+}
+
 /// How often a request that was handed to a [`Node`] once can be executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {

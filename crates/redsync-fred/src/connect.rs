@@ -1,10 +1,8 @@
 //! [`nodes`]: many servers at once, by their URLs.
 
-use std::sync::Arc;
-
 use fred::error::Error as FredError;
-use redsync_core::{Redsync, Runtime};
-use redsync_runtime::{NoRuntime, TokioRuntime, link_all};
+use redsync_core::Redsync;
+use redsync_runtime::{TokioRuntime, link_all};
 
 use crate::{RedisNode, address};
 
@@ -33,7 +31,7 @@ pub async fn connect<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result
 ///
 /// A [`ConnectError`] when there is no node or too many, or there is no Tokio runtime.
 pub fn with_nodes(nodes: impl IntoIterator<Item = RedisNode>) -> Result<Redsync, ConnectError> {
-    Ok(Redsync::builder(runtime()?).nodes(nodes).build()?)
+    Ok(Redsync::builder(TokioRuntime::shared()?).nodes(nodes).build()?)
 }
 
 /// Reaches the servers at `urls`, each by a connection of its own, and waits until most are connected.
@@ -51,11 +49,6 @@ pub fn with_nodes(nodes: impl IntoIterator<Item = RedisNode>) -> Result<Redsync,
 ///
 /// Nothing is lost but the nodes themselves.
 pub async fn nodes<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Vec<RedisNode>, ConnectError> {
-    let links = link_all(urls, address::parse, runtime()?).await?;
+    let links = link_all(urls, address::parse, TokioRuntime::shared()?).await?;
     Ok(links.into_iter().map(RedisNode::from_link).collect())
-}
-
-/// The Tokio runtime of the calling thread, also where another one is compiled in: `fred` needs it.
-pub(crate) fn runtime() -> Result<Arc<dyn Runtime>, NoRuntime> {
-    Ok(Arc::new(TokioRuntime::current()?))
 }

@@ -1,6 +1,6 @@
 //! [`RedisNode`]: one Redis or Valkey, reached through the `fred` crate.
 
-use std::{borrow::Cow, fmt, slice, sync::Arc};
+use std::{borrow::Cow, slice, sync::Arc};
 
 use fred::{
     clients::{Client, Pool},
@@ -8,11 +8,10 @@ use fred::{
     types::config::Config,
 };
 use redsync_core::{BoxFuture, Node, NodeError, Reply, Request};
-use redsync_runtime::{Link, NoRuntime, Wired};
+use redsync_runtime::{Link, NoRuntime, TokioRuntime, Wired};
 
 use crate::{
     ConnectError, address,
-    connect::runtime,
     link::{Linked, Source},
     shared::{ShareError, Shared},
 };
@@ -28,7 +27,7 @@ use crate::{
 ///
 /// On a cluster, a key whose slot is being moved fails with `MOVED` or `ASK` until the move is over: `fred` cannot
 /// follow `ASK` without also sending lost commands again.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RedisNode(Arc<dyn Node>);
 
 impl RedisNode {
@@ -45,7 +44,7 @@ impl RedisNode {
     ///
     /// A [`ConnectError`] when `url` cannot be used, or there is no Tokio runtime.
     pub fn open(url: &str) -> Result<Self, ConnectError> {
-        Ok(Self::from_link(Link::open(0, url, address::parse, runtime()?)?))
+        Ok(Self::from_link(Link::open(0, url, address::parse, TokioRuntime::shared()?)?))
     }
 
     /// Reaches the server, cluster or sentinels of `config` by a connection of its own.
@@ -57,7 +56,7 @@ impl RedisNode {
     ///
     /// [`NoRuntime`] when there is no Tokio runtime.
     pub fn from_config(config: Config) -> Result<Self, NoRuntime> {
-        Ok(Self::from_link(Link::new(address::label(&config), Source(config), runtime()?)))
+        Ok(Self::from_link(Link::new(address::label(&config), Source(config), TokioRuntime::shared()?)))
     }
 
     /// Uses a client that the application has already, be it of a server or of sentinels.
@@ -104,7 +103,7 @@ impl RedisNode {
             return Ok(Self::from_config(config)?);
         }
         let label = address::label(&config);
-        Ok(Self(Arc::new(Wired::new(label, Shared(next), runtime()?))))
+        Ok(Self(Arc::new(Wired::new(label, Shared(next), TokioRuntime::shared()?))))
     }
 }
 
@@ -115,11 +114,5 @@ impl Node for RedisNode {
 
     fn label(&self) -> Cow<'_, str> {
         self.0.label()
-    }
-}
-
-impl fmt::Debug for RedisNode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RedisNode").field(&self.label()).finish()
     }
 }

@@ -1,6 +1,6 @@
 //! [`RedisNode`]: one Redis or Valkey, reached through the `redis` crate.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, ops::DerefMut, sync::Arc};
+use std::{borrow::Cow, error::Error as StdError, ops::DerefMut, sync::Arc};
 
 use redis::Client;
 use redsync_core::{BoxFuture, Delivery, Node, NodeError, Reply, Request};
@@ -20,7 +20,7 @@ use crate::{
 /// Constructors that connect by themselves do so at the first call. A node that cannot be reached fails
 /// its calls at once, as not sent, and tries again by the next call after a pause of 100 ms, which doubles
 /// up to 2 s.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RedisNode(Arc<dyn Node>);
 
 impl RedisNode {
@@ -129,11 +129,5 @@ impl Node for RedisNode {
 
     fn delivery(&self) -> Delivery {
         self.0.delivery()
-    }
-}
-
-impl fmt::Debug for RedisNode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RedisNode").field(&self.label()).finish()
     }
 }

@@ -1,6 +1,6 @@
 //! [`TokioRuntime`].
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use redsync_core::{BoxFuture, Moment, Runtime};
 use tokio::runtime::Handle;
@@ -24,6 +24,15 @@ impl TokioRuntime {
     /// [`NoRuntime`] outside of a Tokio runtime.
     pub fn current() -> Result<Self, NoRuntime> {
         Handle::try_current().map(Self::from).map_err(|_| NoRuntime)
+    }
+
+    /// Captures it for a client that runs on Tokio only, also where [`locate`](crate::locate) knows another one.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRuntime`] outside of a Tokio runtime.
+    pub fn shared() -> Result<Arc<dyn Runtime>, NoRuntime> {
+        Ok(Arc::new(Self::current()?))
     }
 
     /// The runtime that the calling thread is in, else the captured one.
