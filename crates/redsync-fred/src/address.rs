@@ -6,6 +6,7 @@ use fred::{
     error::{Error, ErrorKind},
     types::config::{Config, ServerConfig},
 };
+use redsync_runtime::has_credentials;
 
 use crate::link::Source;
 
@@ -19,13 +20,13 @@ pub(crate) fn parse(url: &str) -> Result<(String, Source), Error> {
     if !SCHEMES.contains(&scheme.replacen("rediss", "redis", 1).as_str()) {
         return Err(Error::new(ErrorKind::Url, "not the URL of a Redis or Valkey"));
     }
+    if has_credentials(url, "node") {
+        return Err(Error::new(ErrorKind::Url, "credentials go before the first host, for all of them"));
+    }
     let config = Config::from_url(url)?;
     // Without TLS compiled in, the `fred` crate would connect in plain text, and send the password so.
     if scheme.starts_with("rediss") && !config.uses_tls() {
-        return Err(Error::new(
-            ErrorKind::Config,
-            "TLS is not compiled in: enable the feature rustls or native-tls",
-        ));
+        return Err(Error::new(ErrorKind::Config, "TLS needs the feature rustls or native-tls"));
     }
     Ok((label(&config), Source(config)))
 }

@@ -35,7 +35,8 @@ impl RedisNode {
     /// own.
     ///
     /// The `fred` crate's other URLs do as well: `redis-cluster://10.0.0.1:7000?node=10.0.0.2:7000` and
-    /// `redis-sentinel://10.0.0.1:26379?sentinelServiceName=group`.
+    /// `redis-sentinel://10.0.0.1:26379?sentinelServiceName=group`. Credentials go before the first host, for all of
+    /// them.
     ///
     /// TCP keeps watch over an idle connection, and gives up one whose host has been silent for 10 s. A connection
     /// over which requests have waited for 10 s without a reply is left for a new one.

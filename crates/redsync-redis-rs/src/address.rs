@@ -44,6 +44,7 @@ mod tests {
         for (url, expected) in [
             ("redis://user:secret@127.0.0.1:6379", "127.0.0.1:6379"),
             ("redis://127.0.0.1", "127.0.0.1:6379"),
+            ("redis://127.0.0.1?node=:secret@127.0.0.2", "127.0.0.1:6379"),
             ("redis://127.0.0.1:6379/2", "127.0.0.1:6379/2"),
             ("unix:///run/redis.sock?pass=secret", "/run/redis.sock"),
             ("unix:///run/redis.sock?db=3", "/run/redis.sock/3"),

@@ -28,5 +28,5 @@ pub use connect::{ConnectError, link_all};
 pub use deliver::{Deliver, deliver};
 pub use link::{CONNECT_TIMEOUT, KEEPALIVE, Lent, Link, SILENCE, Source};
 pub use locate::{NoRuntime, locate};
-pub use redact::redact;
+pub use redact::{has_credentials, redact};
 pub use wired::{Transport, Wired};

@@ -1,4 +1,4 @@
-//! [`redact`]: how a URL is shown to people.
+//! [`redact`]: how a URL is shown to people; [`has_credentials`]: what would be shown with it.
 
 /// Returns a URL without what may be secret.
 ///
@@ -20,9 +20,34 @@ pub fn redact(url: &str) -> String {
     format!("{scheme}{separator}{credentials}{address}")
 }
 
+/// Tells whether the query of a URL brings credentials in a parameter of this name, which is to be an address.
+///
+/// Clients quote what they cannot read there, and take the rest for the name of a host.
+pub fn has_credentials(url: &str, parameter: &str) -> bool {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let mut addresses = pairs.filter(|(name, _)| *name == parameter);
+    addresses.any(|(_, address)| address.contains('@') || address.contains("%40"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_are_found_in_the_addresses_of_a_query() {
+        for (url, expected) in [
+            ("redis-cluster://a:1?node=:secret@b:2", true),
+            ("redis-cluster://a:1?node=c:3&node=redis://user:secret@b:2", true),
+            ("redis-cluster://a:1?node=secret%40b:2", true),
+            ("redis-cluster://user:secret@a:1?node=b:2", false),
+            ("redis-sentinel://a:1?sentinelPassword=p@ss&node=b:2", false),
+            ("redis://:x&node=secret@a:1", false),
+            ("", false),
+        ] {
+            assert_eq!(has_credentials(url, "node"), expected, "{url}");
+        }
+    }
 
     #[test]
     fn redacted_urls_show_the_host_and_nothing_secret() {
