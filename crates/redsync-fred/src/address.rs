@@ -23,12 +23,26 @@ pub(crate) fn parse(url: &str) -> Result<(String, Source), Error> {
     if has_credentials(url, "node") {
         return Err(Error::new(ErrorKind::Url, "credentials go before the first host, for all of them"));
     }
+    if scheme.starts_with("rediss") {
+        install_crypto();
+    }
     let config = Config::from_url(url)?;
     // Without TLS compiled in, the `fred` crate would connect in plain text, and send the password so.
     if scheme.starts_with("rediss") && !config.uses_tls() {
         return Err(Error::new(ErrorKind::Config, "TLS needs the feature rustls or native-tls"));
     }
     Ok((label(&config), Source(config)))
+}
+
+/// Gives rustls a provider where the application has installed none: it panics when it finds two of them, and any
+/// crate of the application may have brought the other.
+#[allow(unused_qualifications, reason = "only tests depend on rustls itself")]
+fn install_crypto() {
+    // The first one stays; `fred` prefers native-tls.
+    #[cfg(all(feature = "rustls", not(feature = "native-tls")))]
+    let _ = fred::rustls::crypto::aws_lc_rs::default_provider().install_default();
+    #[cfg(all(feature = "rustls-ring", not(feature = "native-tls")))]
+    let _ = fred::rustls::crypto::ring::default_provider().install_default();
 }
 
 /// The address, with the database where it is not the first.

@@ -30,6 +30,14 @@ async fn tls_that_is_not_compiled_in_is_said_at_once() {
     assert!(source.contains("TLS"), "{source}");
 }
 
+/// rustls by itself would panic: here are two providers, and nobody has installed one.
+#[cfg(any(feature = "rustls", feature = "rustls-ring", feature = "native-tls"))]
+#[tokio::test]
+async fn tls_needs_no_crypto_provider_of_the_application() {
+    let node = RedisNode::open("rediss://127.0.0.1").unwrap();
+    assert_eq!(format!("{node:?}"), "RedisNode(\"127.0.0.1:6379\")");
+}
+
 #[test]
 fn a_node_needs_tokio() {
     let error = RedisNode::open("redis://127.0.0.1").unwrap_err();
