@@ -94,6 +94,24 @@ async fn a_pool() {
     assert_eq!(server.command(&["DBSIZE"]).unwrap().int(), Some(6));
 }
 
+#[tokio::test]
+async fn sentinels_are_asked_again_when_the_master_has_become_a_replica() {
+    let (old, new) = (Server::start().unwrap(), Server::start().unwrap());
+    let sentinel = Server::builder().arg("--sentinel").start().unwrap();
+    monitor(&sentinel, &old);
+    let url = format!("redis-sentinel://127.0.0.1:{}?sentinelServiceName=group", sentinel.port());
+    let node = RedisNode::open(&url).unwrap();
+    assert_eq!(node.call(set("lock")).await.unwrap(), ok());
+
+    old.command(&["REPLICAOF", "127.0.0.1", &new.port().to_string()]).unwrap();
+    sentinel.command(&["SENTINEL", "REMOVE", "group"]).unwrap();
+    monitor(&sentinel, &new);
+    let error = node.call(set("other")).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (NodeErrorKind::Rejected, Some("READONLY")));
+    assert_eq!(node.call(set("other")).await.unwrap(), ok());
+    assert_eq!(new.command(&["GET", "other"]).unwrap().text(), Some("value"));
+}
+
 /// `fred` would go on with its connection, as nobody could tell it otherwise.
 #[tokio::test]
 async fn a_dropped_node_closes_its_connection() {
@@ -107,6 +125,12 @@ async fn a_dropped_node_closes_its_connection() {
         assert!(Instant::now() < deadline, "the connection stays open");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+fn monitor(sentinel: &Server, master: &Server) {
+    let port = master.port().to_string();
+    let reply = sentinel.command(&["SENTINEL", "MONITOR", "group", "127.0.0.1", &port, "1"]).unwrap();
+    assert_eq!(reply.text(), Some("OK"));
 }
 
 fn config(server: &Server) -> Config {
