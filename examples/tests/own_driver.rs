@@ -33,7 +33,7 @@ redsync_testkit::conformance!(OwnDriver);
 
 #[test]
 fn its_program_runs_to_its_end() {
-    let output = Command::new(program("own_driver")).output().expect("the example was built");
+    let output = Command::new(program("own_driver")).output().expect("it starts");
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
     assert!(told.contains("ours for") && told.contains("taken") && told.contains("Released: Held"), "{told}");

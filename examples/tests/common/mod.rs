@@ -2,8 +2,10 @@
 
 use std::{env, path::PathBuf};
 
-/// The program of an example, which Cargo has built beside this test.
+/// The program of an example, which Cargo has built beside this test, unless it was told to build this test only.
 pub(crate) fn program(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a path");
-    test.ancestors().nth(2).expect("a target folder").join("examples").join(name)
+    let program = test.ancestors().nth(2).expect("a target folder").join("examples").join(name);
+    assert!(program.is_file(), "no {}: `cargo test -p redsync-examples` builds it", program.display());
+    program
 }
