@@ -32,7 +32,7 @@ pub(crate) fn run(quick: bool) -> Result<(), String> {
     let mut report = format!("# The test matrix\n\n{}\n", describe(&servers));
     let mut tables = vec![cells(&servers, &columns, &programs)?];
     if !quick {
-        tables.push(features::table()?);
+        tables.push(features::table(&servers)?);
     }
     for table in &tables {
         report.push_str(&format!("{table}\n"));
@@ -84,7 +84,18 @@ fn results(programs: &[Program], row: &Entry, server: &Path, columns: &[Entry]) 
     for program in programs.iter().filter(|program| program.package == row.word(0)) {
         results.extend(programs::run(program, server, &filters)?);
     }
+    all_have_columns(&results, &all)?;
     Ok(results)
+}
+
+/// Fails for a test that would count in no cell, whatever came of it.
+fn all_have_columns(results: &Results, columns: &[Entry]) -> Result<(), String> {
+    let homeless = |path: &&String| column_of(path, columns).is_none();
+    let homeless: Vec<_> = results.keys().filter(homeless).map(String::as_str).collect();
+    if homeless.is_empty() {
+        return Ok(());
+    }
+    Err(format!("no column in xtask/matrix.list for {}", homeless.join(", ")))
 }
 
 fn state(server: &Server, row: &Entry, column: &Entry) -> State {
@@ -148,6 +159,17 @@ mod tests {
             ("other", None),
         ] {
             assert_eq!(column_of(path, &columns), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_test_without_a_column_is_an_error() {
+        let columns = entries("column").unwrap();
+        let mut results = Results::from([("smol::topologies::tls".to_owned(), true)]);
+        assert_eq!(all_have_columns(&results, &columns), Ok(()));
+        for passed in [true, false] {
+            results.insert("smol::topologies::unheard_of".to_owned(), passed);
+            assert!(all_have_columns(&results, &columns).unwrap_err().contains("unheard_of"));
         }
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn run() -> Result<(), String> {
 }
 
 /// Runs one build with its tests, and counts them.
-pub(crate) fn run_build(args: &[&str]) -> Result<Tally, String> {
+fn run_build(args: &[&str]) -> Result<Tally, String> {
     run_command(cargo(args))
 }
 

@@ -1,17 +1,24 @@
 //! Every feature set of each driver and of the core, with all of the crate's tests.
 
+use std::path::Path;
+use std::process::Command;
+
 use super::list::{Entry, entries};
+use super::servers::Server;
 use super::table::{Cell, Table};
 use crate::command::{announce, cargo};
-use crate::test::run_build;
+use crate::tally::Tally;
+use crate::test::run_command;
 
-/// Runs the tests of each feature set of the list.
-pub(super) fn table() -> Result<Table, String> {
-    let mut table = Table::new(["crate", "features", "tests"].map(str::to_owned));
+/// Runs the tests of each feature set of the list on the first of the servers.
+pub(super) fn table(servers: &[Server]) -> Result<Table, String> {
+    let server = servers.first().ok_or("no server in xtask/matrix.list")?;
+    let mut table = Table::new(["crate", "features"].map(str::to_owned).into_iter().chain([head(server)]));
     for entry in entries("features")? {
-        let tally = run_build(&[&["test", "--no-fail-fast"][..], &flags(&entry)].concat())?;
-        let cell =
-            if tally.is_green() { Cell::Passed(tally.passed) } else { Cell::Failed(tally.failed.max(1)) };
+        let cell = match &server.program {
+            Ok((path, _)) => cell(&run_command(tests(&entry, path))?),
+            Err(_) => Cell::CannotRun,
+        };
         add(&mut table, &entry, cell);
     }
     for entry in entries("refused")? {
@@ -19,6 +26,22 @@ pub(super) fn table() -> Result<Table, String> {
         add(&mut table, &entry, cell);
     }
     Ok(table)
+}
+
+/// Names the server over the cells.
+fn head(server: &Server) -> String {
+    format!("tests on {}", server.name)
+}
+
+/// Has the tests start the server at `server`, and not what is on the PATH.
+fn tests(entry: &Entry, server: &Path) -> Command {
+    let mut command = cargo(&[&["test", "--no-fail-fast"][..], &flags(entry)].concat());
+    command.env("REDSYNC_SERVER", server);
+    command
+}
+
+fn cell(tally: &Tally) -> Cell {
+    if tally.is_green() { Cell::Passed(tally.passed) } else { Cell::Failed(tally.failed.max(1)) }
 }
 
 fn add(table: &mut Table, entry: &Entry, cell: Cell) {
@@ -57,5 +80,18 @@ mod tests {
             assert_eq!(entry.state, State::Required);
             assert!(flags.ends_with(entry.word(1)) || !entry.word(1).contains('-'), "{flags}");
         }
+    }
+
+    #[test]
+    fn tests_start_the_server_that_the_table_names() {
+        let entry = entries("features").unwrap().swap_remove(0);
+        let path = Path::new("/opt/redis-7.0/redis-server");
+        let command = tests(&entry, path);
+        let named = command.get_envs().find(|(name, _)| *name == "REDSYNC_SERVER").unwrap();
+        assert_eq!(named.1, Some(path.as_os_str()));
+        let version = "redis-7.0.15".to_owned();
+        let program = Ok((path.to_owned(), version));
+        let server = Server { name: "redis-7.0".to_owned(), state: State::Required, program };
+        assert_eq!(head(&server), "tests on redis-7.0");
     }
 }

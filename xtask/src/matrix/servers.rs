@@ -1,6 +1,7 @@
 //! The servers that the matrix runs on.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,15 +18,35 @@ pub(super) struct Server {
     pub(super) program: Result<(PathBuf, String), String>,
 }
 
-/// Finds or unpacks every server of the list, or only the required ones.
+/// A program and its version.
+type Found = (String, PathBuf);
+
+/// Finds or unpacks every server of the list, or only the required ones; without that limit, every other server that
+/// was found follows as an optional one.
 pub(super) fn all(only_required: bool) -> Result<Vec<Server>, String> {
-    let found: Vec<_> = candidates().into_iter().filter_map(|path| Some((version(&path)?, path))).collect();
+    let mut found = named(&env::var_os("REDSYNC_SERVERS").unwrap_or_default())?;
+    found.extend(on_path().into_iter().filter_map(|path| Some((version(&path)?, path))));
     let wanted =
         entries("server")?.into_iter().filter(|entry| !only_required || entry.state == State::Required);
-    Ok(wanted.map(|entry| provide(&entry, &found)).collect())
+    let mut servers: Vec<_> = wanted.map(|entry| provide(&entry, &found)).collect();
+    if !only_required {
+        add_unlisted(&mut servers, found);
+    }
+    Ok(servers)
 }
 
-fn provide(entry: &Entry, found: &[(String, PathBuf)]) -> Server {
+/// Adds a server for each version that none of the list has taken.
+fn add_unlisted(servers: &mut Vec<Server>, found: Vec<Found>) {
+    for (version, path) in found {
+        let is_there = |server: &Server| server.program.as_ref().is_ok_and(|(_, taken)| *taken == version);
+        if !servers.iter().any(is_there) {
+            let (name, state) = (version.clone(), State::Optional);
+            servers.push(Server { name, state, program: Ok((path, version)) });
+        }
+    }
+}
+
+fn provide(entry: &Entry, found: &[Found]) -> Server {
     let name = entry.word(0).to_owned();
     let here = found.iter().find(|(version, _)| is_of(version, &name));
     let program = match here {
@@ -42,14 +63,25 @@ fn unpack(name: &str, suite: &str, package: &str) -> Result<(PathBuf, String), S
     if is_of(&version, name) { Ok((path, version)) } else { Err(format!("Debian has {version} by now")) }
 }
 
-/// Lists programs that may be servers: the usual names on the PATH, and what `REDSYNC_SERVERS` names.
-fn candidates() -> Vec<PathBuf> {
+/// Lists the programs of a list like PATH, all of which have to be servers.
+fn named(list: &OsStr) -> Result<Vec<Found>, String> {
+    let paths = env::split_paths(list).filter(|path| !path.as_os_str().is_empty());
+    let server = |path: PathBuf| {
+        let version = version(&path).ok_or_else(|| {
+            format!("REDSYNC_SERVERS names {}, which is no server that starts", path.display())
+        })?;
+        Ok((version, path))
+    };
+    paths.map(server).collect()
+}
+
+/// Lists programs with the usual names on the PATH.
+fn on_path() -> Vec<PathBuf> {
     let dirs = env::var_os("PATH").unwrap_or_default();
-    let on_path = env::split_paths(&dirs)
+    env::split_paths(&dirs)
         .flat_map(|dir| ["redis-server", "valkey-server"].map(|name| dir.join(name)))
-        .filter(|path| path.is_file());
-    let named = env::var_os("REDSYNC_SERVERS").unwrap_or_default();
-    env::split_paths(&named).filter(|path| path.is_file()).chain(on_path).collect()
+        .filter(|path| path.is_file())
+        .collect()
 }
 
 /// Asks a server for its version, such as `redis-7.0.15`.
@@ -84,5 +116,32 @@ mod tests {
                 && !is_of(&version, "valkey-7.0")
                 && !is_of("redis-7.10.1", "redis-7.1")
         );
+    }
+
+    #[test]
+    fn a_server_that_fits_no_line_of_the_list_is_run_all_the_same() {
+        let found = |version: &str| (version.to_owned(), PathBuf::from("/opt").join(version));
+        let entry = entries("server").unwrap().swap_remove(0);
+        assert_eq!(entry.word(0), "redis-7.0");
+        let all = ["redis-8.2.1", "redis-7.0.15", "redis-7.0.11", "redis-8.2.1"].map(found).to_vec();
+        let mut servers = vec![provide(&entry, &all)];
+        add_unlisted(&mut servers, all);
+        let told: Vec<_> = servers.iter().map(|server| (server.name.as_str(), server.state)).collect();
+        let expected = [
+            ("redis-7.0", State::Required),
+            ("redis-8.2.1", State::Optional),
+            ("redis-7.0.11", State::Optional),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(servers[1].program.as_ref().unwrap().0, PathBuf::from("/opt/redis-8.2.1"));
+    }
+
+    #[test]
+    fn what_is_named_has_to_be_a_server() {
+        assert!(named(OsStr::new("")).unwrap().is_empty());
+        for program in ["/nowhere/redis-server", "/bin/true"] {
+            let error = named(OsStr::new(program)).unwrap_err();
+            assert!(error.contains(program), "{error}");
+        }
     }
 }
