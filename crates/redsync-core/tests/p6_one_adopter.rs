@@ -126,6 +126,29 @@ fn an_adoption_that_is_dropped_anywhere_leaves_the_token_good() {
 }
 
 #[test]
+fn an_adoption_that_is_dropped_before_any_answer_does_not_lengthen_the_wait() {
+    // The last node hangs, so that nothing tells for how long the token would have been good there.
+    for hung in [false, true] {
+        let quorum = Quorum::of(3);
+        let token = handed_over(&quorum);
+        quorum.run_for(WAIT / 2);
+        if hung {
+            quorum.nodes[2].pause();
+        }
+        assert!(quorum.block_on(drop_after(1, quorum.redsync.adopt(&token))).is_none());
+        quorum.run_for(TTL / 2);
+        quorum.nodes[2].resume();
+        quorum.settle();
+        assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())));
+        for node in &quorum.nodes {
+            let left = node.ttl(NAME).expect("a TTL");
+            assert!(left <= WAIT / 2 + TTL && left > WAIT / 2 - TTL, "{left:?}, {hung}");
+        }
+        drop(adopt(&quorum, &token));
+    }
+}
+
+#[test]
 fn a_lock_that_is_handed_back_can_be_adopted_again() {
     let quorum = Quorum::of(3);
     let token = handed_over(&quorum);
@@ -285,6 +308,7 @@ fn who_waits_to_adopt_is_told_of_the_shutdown() {
         client.shutdown().await;
     }));
     assert_eq!(adopted.expect_err("shut down").kind(), ErrorKind::Cancelled);
+    quorum.block_on(client.settled());
     assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())), "set back");
     let error = quorum.block_on(client.adopt(&token)).expect_err("shut down");
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");

@@ -66,8 +66,9 @@ where
 
     /// Lets time pass until the machine is idle, with no more replies.
     pub(super) fn run_out(&mut self) {
-        // Each try waits twice, and what failed is sent again once, after a pause.
-        let most_waits = 2 * self.plan.tries + 8;
+        // Each try waits twice, and a transfer's once more for nodes that have not answered; what failed is sent again
+        // once, after a pause.
+        let most_waits = 3 * self.plan.tries + 8;
         for _ in 0..most_waits {
             self.wait();
         }

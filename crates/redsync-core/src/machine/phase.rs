@@ -71,6 +71,11 @@ impl Pacer {
         }
     }
 
+    /// Makes sure that the next moment to send again is not after this one.
+    pub(super) fn arm_by(&mut self, at: Moment) {
+        self.at = Some(self.next_or(at));
+    }
+
     /// Whether the moment has come; then the next one is to be set anew.
     pub(super) fn is_due(&mut self, now: Moment) -> bool {
         self.at.take_if(|at| *at <= now).is_some()

@@ -37,6 +37,8 @@ pub(super) struct Rotation {
     fencing: Option<Fencing>,
     undo: Sweep,
     undoing: bool,
+    /// When the old value is set back also where no answer has told for how long.
+    blind_at: Option<Moment>,
 }
 
 impl Rotation {
@@ -44,8 +46,8 @@ impl Rotation {
         let set_back = SetBack::new(turn.to.clone(), turn.from.clone(), nodes, turn.full);
         // A value that was given up is never used again, so that setting it back once more does no harm.
         let undo = Sweep::new(Task::SetBack(set_back), nodes, Resend::FRESH);
-        let (rounds, fencing) = (Vec::new(), None);
-        Self { turn, nodes, valid_until: Moment::default(), rounds, fencing, undo, undoing: false }
+        let (rounds, fencing, valid_until) = (Vec::new(), None, Moment::default());
+        Self { turn, nodes, valid_until, rounds, fencing, undo, undoing: false, blind_at: None }
     }
 
     pub(super) fn value(&self) -> &Value {
@@ -110,9 +112,13 @@ impl Rotation {
     }
 
     /// Sets the old value back wherever the new one may stand, and where it comes to stand later.
-    pub(super) fn give_up(&mut self) {
+    ///
+    /// A node that has not answered yet tells by its answer for how long, and so is waited for until `blind_at`, if any.
+    pub(super) fn give_up(&mut self, blind_at: Option<Moment>) {
         if !std::mem::replace(&mut self.undoing, true) {
-            self.may_hold().iter().for_each(|node| self.undo.want(node));
+            let waited_for = blind_at.map_or(NodeSet::EMPTY, |_| self.silent());
+            self.may_hold().without(waited_for).iter().for_each(|node| self.undo.want(node));
+            self.blind_at = blind_at;
         }
     }
 
@@ -133,12 +139,20 @@ impl Rotation {
         self.undo.next_request(ids, now)
     }
 
-    pub(super) fn retry_undo(&mut self) {
+    pub(super) fn retry_undo(&mut self, now: Moment) {
+        if self.blind_at.take_if(|at| *at <= now).is_some() {
+            self.silent().iter().for_each(|node| self.undo.want(node));
+        }
         self.undo.retry();
     }
 
     pub(super) fn has_failed_undo(&self) -> bool {
         !self.undo.retriable().is_empty()
+    }
+
+    /// When to call [`retry_undo`](Self::retry_undo) for nodes that have not answered.
+    pub(super) fn blind_at(&self) -> Option<Moment> {
+        self.blind_at.filter(|_| !self.silent().is_empty())
     }
 
     pub(super) fn stop(&mut self) {
@@ -166,6 +180,12 @@ impl Rotation {
     /// The nodes that may hold the new value by what was sent.
     pub(super) fn may_hold(&self) -> NodeSet {
         may_have_done(self.rounds.iter())
+    }
+
+    /// The nodes that have not answered yet, and have not granted before.
+    fn silent(&self) -> NodeSet {
+        let open = self.rounds.iter().map(Round::open).fold(NodeSet::EMPTY, NodeSet::union);
+        self.rounds.iter().map(Round::granted).fold(open, NodeSet::without)
     }
 
     /// The nodes where the old value may yet be rotated away, or come to stand again.

@@ -155,7 +155,8 @@ impl<S: Source> Transfer<S> {
         }
         // Who shares the nodes with somebody else makes room; where replies were lost the same value is asked for again.
         if blame.is_contended() && self.plan.to.is_none() {
-            self.rotations.iter_mut().for_each(Rotation::give_up);
+            // Here time counts, and not for how long: one of the two adopts the lock.
+            self.rotations.iter_mut().for_each(|rotation| rotation.give_up(None));
             self.begin_rotation();
         }
         self.phase = Phase::Resting { until };
@@ -176,7 +177,8 @@ impl<S: Source> Transfer<S> {
     /// A value that was named is not taken back: who named it tries again, or removes both.
     fn give_up(&mut self, now: Moment) {
         if self.plan.to.is_none() {
-            self.rotations.iter_mut().for_each(Rotation::give_up);
+            let blind_at = Some(now.plus(self.plan.node_timeout));
+            self.rotations.iter_mut().for_each(|rotation| rotation.give_up(blind_at));
         }
         // When the new value's TTL is over there is nothing to set back.
         self.phase = Phase::settling(now, self.plan.ttl);
@@ -192,7 +194,7 @@ impl<S: Source> Transfer<S> {
 
     fn on_tick(&mut self, now: Moment) {
         if self.pacer.is_due(now) {
-            self.rotations.iter_mut().for_each(Rotation::retry_undo);
+            self.rotations.iter_mut().for_each(|rotation| rotation.retry_undo(now));
         }
         let call_is_over = self.plan.deadline.is_some_and(|deadline| deadline <= now);
         match self.phase {
@@ -249,6 +251,7 @@ impl<S: Source> Transfer<S> {
         if self.rotations.iter().any(Rotation::has_failed_undo) {
             self.pacer.arm(now);
         }
+        self.rotations.iter().filter_map(Rotation::blind_at).for_each(|at| self.pacer.arm_by(at));
     }
 }
 
