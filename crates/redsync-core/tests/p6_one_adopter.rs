@@ -199,6 +199,21 @@ fn a_release_removes_what_it_was_adopted_from_as_well() {
     assert_eq!(quorum.keys_left(), 0);
 }
 
+/// Somebody else has rotated one node, and sets the token's value back there when the lock was released.
+#[test]
+fn what_another_adopter_sets_back_late_goes_with_the_lock() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let rival = format!("{}{:016x}", &token.value()[..16], 7);
+    quorum.nodes[2].set(NAME, &rival, Some(TTL));
+    let guard = adopt(&quorum, &token);
+    assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+    assert_eq!(quorum.values()[2].as_deref(), Some(rival.as_str()), "it is not ours to delete");
+    quorum.nodes[2].set(NAME, token.value(), Some(WAIT));
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
+}
+
 #[test]
 fn a_late_grant_goes_with_the_lock() {
     // A node that stands still takes the rotation in when the lock was given back long since.

@@ -37,6 +37,8 @@ const ACQUIRE: &[(i64, Meaning)] =
 const EXTEND: &[(i64, Meaning)] = &[MISSING, OTHER_VALUE, GRANTED];
 const REVIVE: &[(i64, Meaning)] = &[OTHER_VALUE, GRANTED, (2, Meaning::Revived)];
 const RELEASE: &[(i64, Meaning)] = &[MISSING, OTHER_VALUE, GRANTED];
+const RELEASE_ADOPTED: &[(i64, Meaning)] =
+    &[MISSING, OTHER_VALUE, GRANTED, (3, Meaning::Refused(Refusal::Adopted))];
 
 /// What a reply means for a command; everything that is not documented leaves its fate unknown.
 pub(super) fn meaning(command: &Command, reply: &Reply) -> Meaning {
@@ -48,7 +50,8 @@ pub(super) fn meaning(command: &Command, reply: &Reply) -> Meaning {
         Command::Acquire { look: true, .. } => ACQUIRE,
         Command::Extend { revive: false, .. } => EXTEND,
         Command::Extend { revive: true, .. } => REVIVE,
-        Command::Release { .. } => RELEASE,
+        Command::Release { former: None, .. } => RELEASE,
+        Command::Release { former: Some(_), .. } => RELEASE_ADOPTED,
     };
     let known = returned.iter().find(|(number, _)| *reply == Reply::Integer(*number));
     known.map_or(Meaning::Unknown, |(_, meaning)| *meaning)

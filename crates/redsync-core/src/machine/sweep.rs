@@ -3,7 +3,7 @@
 use super::{Ids, NodeSet, RequestId, task::Task};
 use crate::{
     Answer, Moment,
-    wire::{Command, Outcome},
+    wire::{Command, Outcome, Refusal},
 };
 
 /// When a delete may be sent, and sent again. What certainly was not executed may be sent again in any case.
@@ -169,11 +169,15 @@ impl Sweep {
         true
     }
 
-    /// The nodes where a delete failed and may be sent again.
+    /// The nodes where a delete failed and may be sent again, or came too early.
     pub(super) fn retriable(&self) -> NodeSet {
         self.nodes_with(|cell| match (&cell.stage, &cell.last) {
             _ if cell.needless || cell.is_left => false,
             (Stage::Rest, Answer::Failed(_)) => true,
+            // Who stands there wanted to adopt the lock as well, and puts the former value back.
+            (Stage::Rest, Answer::Refused(Refusal::Adopted)) => {
+                self.resend.after_lost_reply && self.task.deletes_former()
+            }
             (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,
             (Stage::Rest | Stage::Wanted | Stage::Sent { .. }, _) => false,
         })

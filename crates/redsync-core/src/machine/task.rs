@@ -24,6 +24,11 @@ pub(super) struct SetBack {
 }
 
 impl Task {
+    /// Whether the value that the lock was adopted from is to go too.
+    pub(super) fn deletes_former(&self) -> bool {
+        matches!(self, Self::Delete { former: Some(_), .. })
+    }
+
     /// `in_one` says whether the script's text has to go along.
     pub(super) fn command(&self, node: usize, in_one: bool, now: Moment) -> Command {
         match self {

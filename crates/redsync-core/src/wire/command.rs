@@ -160,8 +160,9 @@ impl Command {
                 former.as_ref().map_or(Arg::Static(""), text),
                 number(fence.unwrap_or_default()),
             ],
-            Self::Release { value, former, in_one: _ } => {
-                [Some(text(value)), former.as_ref().map(text)].into_iter().flatten().collect()
+            Self::Release { value, former: None, in_one: _ } => vec![text(value)],
+            Self::Release { value, former: Some(former), in_one: _ } => {
+                vec![text(value), text(former), Arg::Owned(value.lineage())]
             }
             Self::Rotate { from, to, ttl, proposal } => vec![
                 text(from),

@@ -17,7 +17,7 @@ impl Command {
             Self::Acquire { look: true, proposal: None, .. } => looked(reply),
             Self::Acquire { look, proposal: Some(_), .. } => drawn(reply, *look),
             Self::Extend { revive, .. } => extended(reply, *revive),
-            Self::Release { .. } => released(reply),
+            Self::Release { former, .. } => released(reply, former.is_some()),
             Self::Rotate { proposal, .. } => rotated(reply, proposal.is_some()),
             Self::Raise { .. } => raised(reply),
         };
@@ -62,9 +62,10 @@ fn extended(reply: &Reply, revive: bool) -> Option<Outcome> {
     }
 }
 
-fn released(reply: &Reply) -> Option<Outcome> {
+fn released(reply: &Reply, was_adopted: bool) -> Option<Outcome> {
     match number(reply)? {
         1 => Some(Outcome::GRANTED),
+        3 if was_adopted => Some(Outcome::Refused(Refusal::Adopted)),
         0 => Some(Outcome::Refused(Refusal::OtherValue)),
         -1 => Some(Outcome::Refused(Refusal::Missing)),
         _ => None,

@@ -40,7 +40,7 @@ impl Script {
     };
     /// Like [`Script::RELEASE`], for a lock that was adopted.
     pub const RELEASE_ADOPTED: Self =
-        Self { text: include_str!("release_adopted.lua"), sha1: "4125acb5ca79b24efaea086e73161d64a672f371" };
+        Self { text: include_str!("release_adopted.lua"), sha1: "406ae102cb4db1af8901df6556c0ab8a341cd58d" };
     /// Puts another value in the place of the one that stands there.
     pub const ROTATE: Self = Self {
         text: concat!(include_str!("fence.lua"), include_str!("rotate.lua")),

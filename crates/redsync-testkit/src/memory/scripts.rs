@@ -81,14 +81,16 @@ fn release(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
 }
 
 fn release_adopted(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
-    let former = scope.arg(0)?;
+    let (former, lineage) = (scope.arg(0)?, scope.arg(1)?);
     let answer = match keyspace.get(scope.key, scope.now)? {
         None => -1,
-        Some(held) => {
-            let (is_ours, is_former) = (held == scope.value, held == former);
-            let is_deleted = (is_ours || is_former) && keyspace.remove(scope.key, scope.now);
-            i64::from(is_ours && is_deleted)
+        Some(held) if held == former => {
+            keyspace.remove(scope.key, scope.now);
+            0
         }
+        Some(held) if held == scope.value => i64::from(keyspace.remove(scope.key, scope.now)),
+        Some(held) if fenced::lineage_of(held) == Some(lineage) => 3,
+        Some(_) => 0,
     };
     Ok(Reply::Integer(answer))
 }

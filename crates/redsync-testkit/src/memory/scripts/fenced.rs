@@ -122,7 +122,7 @@ fn stand(keyspace: &mut Keyspace, scope: &Scope<'_>, fence: Number, ttl: &[u8]) 
 }
 
 /// Lua's `string.sub(held, -32, -17)`; what is shorter has no lineage.
-fn lineage_of(held: &[u8]) -> Option<&[u8]> {
+pub(super) fn lineage_of(held: &[u8]) -> Option<&[u8]> {
     held.len().checked_sub(32).and_then(|start| held.get(start..start + 16))
 }
 
