@@ -168,6 +168,26 @@ impl Server {
         Ok(())
     }
 
+    /// Kills the server where it still runs, starts it on the same port with what it has on disk, and waits until it
+    /// answers.
+    ///
+    /// By itself a server has nothing on disk: ask for `appendonly yes`, by which it writes down what it has done before
+    /// it replies.
+    ///
+    /// # Errors
+    ///
+    /// As [`restart_empty`](Self::restart_empty).
+    pub fn restart(&self) -> Result<(), ServerError> {
+        let mut state = self.state();
+        state.process = None;
+        let last = self.dir.path().join(state.run.to_string());
+        state.run += 1;
+        let dir = run_dir(self.dir.path(), state.run)?;
+        move_data(&last, &dir)?;
+        state.process = Some(on_same_port(&self.plan, &dir, &self.listen)?);
+        Ok(())
+    }
+
     /// Sends one command over a new connection and returns the reply; an error reply is a reply too.
     ///
     /// # Errors
@@ -216,6 +236,17 @@ fn run_dir(root: &Path, run: u32) -> Result<PathBuf, ServerError> {
     let dir = root.join(run.to_string());
     fs::create_dir(&dir)?;
     Ok(dir)
+}
+
+/// Leaves the configuration and the log of the last run where they are.
+fn move_data(from: &Path, to: &Path) -> Result<(), ServerError> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if !process::is_own_file(&entry.file_name()) {
+            fs::rename(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Tries other ports while somebody else is quicker to take the free ones.

@@ -1,5 +1,6 @@
 //! One run of a server process: launched, steered by signals, killed and reaped.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use super::listen::Listen;
 use super::watchdog::Watchdog;
 use super::{Client, Reply, ServerError};
 
+const CONFIG_FILE: &str = "server.conf";
+const LOG_FILE: &str = "server.log";
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const POLL_EVERY: Duration = Duration::from_millis(5);
 const PING_TIMEOUT: Duration = Duration::from_millis(500);
@@ -131,7 +134,7 @@ pub(super) fn log(dir: &Path) -> String {
 }
 
 fn spawn(plan: &Plan, dir: &Path, listen: &Listen) -> Result<Child, ServerError> {
-    let config = dir.join("server.conf");
+    let config = dir.join(CONFIG_FILE);
     fs::write(&config, config_text(plan, dir, listen))?;
     let output = File::create(log_file(dir))?;
     Command::new(&plan.binary)
@@ -157,7 +160,12 @@ fn config_text(plan: &Plan, dir: &Path, listen: &Listen) -> String {
 }
 
 fn log_file(dir: &Path) -> PathBuf {
-    dir.join("server.log")
+    dir.join(LOG_FILE)
+}
+
+/// Tells whether the launcher has put a file of this name there, and not the server.
+pub(super) fn is_own_file(name: &OsStr) -> bool {
+    name == CONFIG_FILE || name == LOG_FILE
 }
 
 /// Looks for the lines that a server, or a sentinel, writes once it listens.

@@ -107,6 +107,20 @@ fn a_server_restarted_empty_has_its_old_port_and_no_data() {
 }
 
 #[test]
+fn a_server_that_writes_everything_down_has_its_data_after_a_restart() {
+    let server = Server::builder().config("appendonly yes").start().unwrap();
+    for number in 0..3 {
+        server.command(&["INCR", "counter"]).unwrap();
+        server.restart().unwrap();
+        assert_eq!(server.command(&["GET", "counter"]).unwrap().text(), Some(&*(number + 1).to_string()));
+    }
+    server.restart_empty().unwrap();
+    assert_eq!(server.command(&["DBSIZE"]).unwrap(), Reply::Int(0));
+    server.restart().unwrap();
+    assert_eq!(server.command(&["DBSIZE"]).unwrap(), Reply::Int(0));
+}
+
+#[test]
 fn servers_of_a_quorum_are_independent() {
     let servers = Servers::start(3).unwrap();
     assert_eq!(servers.iter().map(Server::port).collect::<HashSet<_>>().len(), 3);
