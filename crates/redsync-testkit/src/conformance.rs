@@ -42,6 +42,8 @@ pub mod connections;
 #[doc(hidden)]
 pub mod extending;
 #[doc(hidden)]
+pub mod fencing;
+#[doc(hidden)]
 pub mod rejections;
 #[doc(hidden)]
 pub mod releasing;
@@ -49,6 +51,8 @@ pub mod releasing;
 pub mod scripts;
 #[doc(hidden)]
 pub mod taking;
+#[doc(hidden)]
+pub mod travelling;
 #[doc(hidden)]
 pub mod values;
 
@@ -131,6 +135,32 @@ macro_rules! conformance {
                 rejections::a_lock_is_extended_and_released_without_memory,
                 rejections::other_words_of_refusal_are_told_too,
                 rejections::an_error_that_redis_does_not_know_proves_nothing,
+                travelling::a_token_is_adopted_once_and_the_second_is_told,
+                travelling::a_lock_that_is_handed_back_is_adopted_again,
+                travelling::a_token_whose_lock_is_gone_or_taken_is_told_so,
+                travelling::a_release_removes_what_the_lock_was_adopted_from_as_well,
+                travelling::an_adoption_that_failed_leaves_the_token_with_its_ttl,
+                travelling::an_adoption_that_was_dropped_leaves_the_token_good,
+                travelling::an_adoption_whose_reply_was_lost_is_executed_once_and_succeeds,
+                travelling::a_key_of_another_type_is_not_adopted_and_left_alone,
+                travelling::a_counter_of_another_type_keeps_a_token_as_it_was,
+                travelling::a_token_that_is_not_adopted_in_time_ends_by_itself,
+                travelling::a_fixed_value_is_rotated_and_comes_back,
+                travelling::a_journey_goes_on_when_the_server_forgets_the_scripts,
+                travelling::a_script_that_is_unknown_is_told_so_and_did_nothing,
+                fencing::numbers_rise_from_holder_to_holder_and_through_the_queue,
+                fencing::a_counter_outlasts_its_lock_by_a_day_and_is_renewed_with_it,
+                fencing::a_server_that_is_behind_is_raised_before_it_counts,
+                fencing::a_server_that_lost_its_data_gets_lock_and_counter_when_the_lock_is_handed_over,
+                fencing::a_fenced_acquire_whose_reply_was_lost_is_executed_once,
+                fencing::a_fenced_lock_is_taken_in_spite_of_lost_replies,
+                fencing::a_repeated_acquire_tells_the_number_again,
+                fencing::the_same_fixed_value_is_refused_as_such_with_a_number_too,
+                fencing::a_counter_of_another_type_is_told_and_no_lock_is_set,
+                fencing::a_renewal_is_told_of_a_counter_of_another_type_and_changes_nothing,
+                fencing::a_user_without_the_right_to_the_time_is_told_so,
+                fencing::a_user_without_the_right_to_the_counter_is_told_so,
+                fencing::counters_lie_in_the_slots_of_their_locks,
                 connections::a_lost_request_is_unknown_and_is_not_sent_again,
                 connections::a_lost_reply_is_unknown_and_was_executed_once,
                 connections::a_lost_reply_of_a_script_is_unknown_and_it_was_executed_once,

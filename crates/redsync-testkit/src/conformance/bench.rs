@@ -27,6 +27,9 @@ pub trait Bench: Send + Sync {
     /// Takes the right to a command from every user.
     fn forbid(&self, command: &str);
 
+    /// Leaves the user of [`Bench::node_as_user`] the right to this one key.
+    fn confine(&self, key: &str);
+
     /// Makes the server a replica.
     fn make_replica(&self);
 

@@ -42,6 +42,13 @@ impl Driver for InMemory {
     }
 }
 
+impl MemoryNode {
+    /// Stands for scripts that would not get far.
+    fn refuse_scripts(&self, error: &ErrorReply) {
+        ["EVAL", "EVALSHA"].iter().for_each(|command| self.refuse(command, error.clone()));
+    }
+}
+
 /// What a lock sends.
 const COMMANDS: [&str; 5] = ["SET", "EVAL", "EVALSHA", "DELIFEQ", "DELEX"];
 
@@ -81,7 +88,19 @@ impl Bench for MemoryNode {
 
     fn forbid(&self, command: &str) {
         let detail = format!("this user has no permissions to run the '{}' command", command.to_lowercase());
-        self.refuse(command, ErrorReply::new("NOPERM", detail));
+        let error = ErrorReply::new("NOPERM", detail);
+        if COMMANDS.contains(&command) {
+            self.refuse(command, error);
+        } else {
+            self.refuse_scripts(&error);
+        }
+    }
+
+    fn confine(&self, _: &str) {
+        self.refuse_scripts(&ErrorReply::new(
+            "NOPERM",
+            "this user has no permissions to access one of the keys",
+        ));
     }
 
     fn make_replica(&self) {

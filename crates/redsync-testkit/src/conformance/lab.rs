@@ -18,9 +18,12 @@ use redsync_core::{
 };
 
 use super::Bench;
+use crate::memory::MemoryNode;
 
 /// The key of most cases.
 pub(super) const KEY: &str = "report:7";
+/// The key of that lock's counter.
+pub(super) const COUNTER: &str = "{report:7}:fence";
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 /// Waits for what a server or a driver does by itself end after this long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,6 +53,21 @@ impl Lab {
 
     pub(super) fn over(&self, node: Arc<dyn Node>) -> Redsync {
         Redsync::builder(Arc::clone(&self.runtime)).node(node).build().expect("one node")
+    }
+
+    /// Locks over the server and two nodes in memory.
+    pub(super) fn among(&self, node: Arc<dyn Node>, others: &[MemoryNode; 2]) -> Redsync {
+        let builder = Redsync::builder(Arc::clone(&self.runtime)).node(node);
+        builder.nodes(others.iter().cloned()).build().expect("three nodes")
+    }
+
+    pub(super) fn memory_nodes(&self) -> [MemoryNode; 2] {
+        [(); 2].map(|()| MemoryNode::new(Arc::clone(&self.runtime)))
+    }
+
+    /// Where the counter stands.
+    pub(super) fn counter(&self) -> Option<u64> {
+        self.get(COUNTER).map(|text| text.parse().expect("a number"))
     }
 
     pub(super) fn get(&self, key: &str) -> Option<String> {

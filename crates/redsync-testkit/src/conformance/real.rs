@@ -84,6 +84,10 @@ impl<D: Driver + 'static> Bench for Real<D> {
         self.allow(&format!("-{}", command.to_lowercase()));
     }
 
+    fn confine(&self, key: &str) {
+        self.command(&["ACL", "SETUSER", "locker", "resetkeys", &format!("~{key}")]);
+    }
+
     fn make_replica(&self) {
         // Of a server that is not there, which leaves it with what it has.
         self.command(&["REPLICAOF", "127.0.0.1", "1"]);
@@ -134,6 +138,7 @@ impl<D: Driver + 'static> Bench for Real<D> {
         self.proxy.relieve();
         self.server.resume().expect("it runs");
         self.allow("+@all");
+        self.allow("allkeys");
         self.command(&["REPLICAOF", "NO", "ONE"]);
         self.command(&["CONFIG", "SET", "maxmemory", "0"]);
     }
