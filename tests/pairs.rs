@@ -54,6 +54,36 @@ async fn one_driver_locks_with_a_value_and_the_other_releases_with_it() {
     }
 }
 
+/// A token is adopted by either driver, handed on by it, and given back to by the other.
+#[tokio::test]
+async fn one_driver_hands_a_lock_over_and_the_other_adopts_and_releases_it() {
+    for (one, other) in Driver::pairs() {
+        let (servers, handler, worker) = both(one, other, 3).await;
+        let guard = handler.mutex(NAME).ttl(TTL).fenced().lock().await.expect("free");
+        let fences = [guard.fence()];
+        let token = guard.hand_over(TTL).await.expect("reachable");
+        assert_eq!(stands(&servers), vec![Some(token.value().to_owned()); 3], "{one:?} and {other:?}");
+
+        let guard = worker.adopt(&token).await.expect("the only one");
+        let error = handler.adopt(&token).await.expect_err("adopted");
+        assert_eq!(error.kind(), ErrorKind::AlreadyAdopted, "{one:?} and {other:?}: {error}");
+        let fences = [fences[0], guard.fence()];
+        guard.hand_back(&token).await.expect("reachable");
+        let guard = handler.adopt(&token).await.expect("good again");
+        let fences = [fences[0], fences[1], guard.fence()];
+        let second = guard.hand_over(TTL).await.expect("reachable");
+        assert_eq!(worker.adopt(&token).await.expect_err("gone on").kind(), ErrorKind::AlreadyAdopted);
+
+        let guard = worker.adopt(&second).await.expect("the only one");
+        assert!(fences.is_sorted() && guard.fence() > fences[2] && fences[0].is_some(), "{fences:?}");
+        guard.extend().await.expect("held");
+        assert_eq!(guard.release().await.expect("reachable"), Released::Held, "{one:?} and {other:?}");
+        worker.settled().await;
+        handler.settled().await;
+        assert_eq!(stands(&servers), vec![None; 3], "{one:?} and {other:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_quorum_may_mix_drivers() {
     let servers = Servers::start(5).expect("a server binary");
