@@ -4,7 +4,7 @@
 //! `REDSYNC_FENCES` says: 300 by default, so that it takes some seconds. At length:
 //!
 //! ```sh
-//! REDSYNC_FENCES=10000 cargo test --release -p redsync-tests --test fences -- --nocapture --test-threads 1
+//! REDSYNC_FENCES=10000 cargo test -p redsync-tests --test fences -- --nocapture --test-threads 1
 //! ```
 #![allow(
     clippy::expect_used,
