@@ -30,6 +30,7 @@ const VALUES: &str = "crates/redsync-core/src/machine/values.rs";
 const COMMAND: &str = "crates/redsync-core/src/wire/command.rs";
 const DRIVE: &str = "crates/redsync-core/src/drive.rs";
 const DOUBT: &str = "crates/redsync-core/src/doubt.rs";
+const GUARD: &str = "crates/redsync-core/src/guard.rs";
 const HELD: &str = "crates/redsync-core/src/held.rs";
 const CALL: &str = "crates/redsync-core/src/call.rs";
 const ERROR: &str = "crates/redsync-core/src/error.rs";
@@ -126,6 +127,10 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "an extension counts after the validity":
         PLAN: "valid_until: target.valid_until," => "valid_until: None,",
         HELD: "if state.valid_until > now {" => "if state.valid_until > Moment::default() {";
+    "a guard past its validity still called valid":
+        GUARD: "!self.valid_for().is_zero()" => "self.held.valid_until() > Moment::default()";
+    "a lost lock valid again after an extension":
+        HELD: "if state.valid_until > now {" => "if state.valid_until >= Moment::default() {";
     "an extension takes one refusal for the loss of the lock":
         EXTEND: "self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed()" => "refused > 0";
     "what an extension set after the release is left":

@@ -164,6 +164,7 @@ impl Caller {
     async fn hold(&self, holding: Holding) {
         for _ in 0..self.stage.pick(4) {
             self.stage.wait(self.stage.up_to(ms(900))).await;
+            self.ask(&holding);
             if !self.stage.once_in(3) {
                 self.extend(&holding).await;
             }
@@ -171,6 +172,7 @@ impl Caller {
         if self.stage.once_in(6) {
             self.record(What::Fault(Fault::Overstay, Place::Process(self.desk.number)));
             self.stage.wait(self.stage.up_to(ms(2600))).await;
+            self.ask(&holding);
             self.extend(&holding).await;
         }
         self.give_back(holding).await;
@@ -188,7 +190,14 @@ impl Caller {
         join(self.extend_once(holding), later).await;
     }
 
-    async fn extend_once(&self, Holding { guard, lock, .. }: &Holding) {
+    /// Asks a guard whether it is valid, as who has waited or woken up does before going on.
+    fn ask(&self, Holding { guard, lock, .. }: &Holding) {
+        let (is_valid, valid_for) = (guard.is_valid(), self.world_time(guard.valid_for()));
+        self.record(What::Says { lock: *lock, is_valid, valid_for });
+    }
+
+    async fn extend_once(&self, holding: &Holding) {
+        let Holding { guard, lock, .. } = holding;
         let result = if self.stage.once_in(5) {
             self.call_and_drop(Op::Extend, guard.name(), guard.extend(), failed).await
         } else {
@@ -204,6 +213,7 @@ impl Caller {
             }
             Some(Err(_)) | None => {}
         }
+        self.ask(holding);
     }
 
     async fn give_back(&self, holding: Holding) {

@@ -31,6 +31,7 @@ impl Counts {
             What::Over(..)
             | What::Called(..)
             | What::Extended { .. }
+            | What::Says { .. }
             | What::Lost { .. }
             | What::GivenUp { .. }
             | What::HandedBack { .. }

@@ -10,12 +10,13 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join3, select};
 use redsync_core::{BoxFuture, ErrorKind, Guard, Mutex, Released, Runtime};
 
 use super::{
     event::{What, Who},
     network::Weather,
+    server::Server,
     stage::{Desk, Stage},
 };
 use crate::cancel::drop_after;
@@ -41,13 +42,14 @@ struct Scenery {
     mutex: Mutex,
 }
 
-const SCENES: [(&str, Scene); 8] = [
+const SCENES: [(&str, Scene); 9] = [
     ("a lock is taken, extended and released", |scenery| Box::pin(scenery.a_lock_is_used())),
     ("a rival is refused", |scenery| Box::pin(scenery.a_rival_is_refused())),
     ("the same value is refused", |scenery| Box::pin(scenery.the_same_value_is_refused())),
     ("a failed release is repeated", |scenery| Box::pin(scenery.a_failed_release_is_repeated())),
     ("a lock is released by its value", |scenery| Box::pin(scenery.a_lock_is_released_by_its_value())),
     ("a lock is deleted by hand", |scenery| Box::pin(scenery.a_lock_is_deleted_by_hand())),
+    ("a lost lock is extended", |scenery| Box::pin(scenery.a_lost_lock_is_extended())),
     ("no server can be reached", |scenery| Box::pin(scenery.no_server_can_be_reached())),
     ("a call is cancelled", |scenery| Box::pin(scenery.a_call_is_cancelled())),
 ];
@@ -181,6 +183,37 @@ impl Scenery {
             true => release(guard, self.gone()).await,
             false => lost(guard, self.gone()).await,
         }
+    }
+
+    /// Of two extensions at once the first finds that the lock is lost, and the second gets every key anew.
+    async fn a_lost_lock_is_extended(self) -> Verdict {
+        let guard = lock(&self.mutex.clone().revive_on_extend(true)).await?;
+        // From now on no script has to be sent a second time.
+        guard.extend().await.map_err(|error| error.to_string())?;
+        let name = guard.name();
+        let has_it = |server: &&Server| server.node().get(name).as_deref() == Some(guard.value());
+        let nodes: Vec<_> = self.stage.servers.iter().filter(has_it).map(Server::node).collect();
+        nodes.iter().for_each(|node| node.pause());
+        let later = async {
+            self.stage.wait(INSTANT).await;
+            guard.extend().await
+        };
+        let servers = async {
+            self.stage.wait(INSTANT * 2).await;
+            nodes.iter().for_each(|node| node.set(name, "a rival's", None));
+            nodes.iter().flat_map(|node| node.held().into_iter().next()).for_each(|first| first.reply());
+            self.stage.wait(INSTANT).await;
+            for node in &nodes {
+                node.execute(&["DEL", name]).map_err(|error| error.to_string())?;
+                node.resume();
+            }
+            Ok::<_, String>(())
+        };
+        let (first, _, done) = join3(guard.extend(), later, servers).await;
+        done?;
+        is(first.map_err(|error| error.kind()), Err(ErrorKind::Lost))?;
+        is(guard.is_valid(), false)?;
+        release(guard, Released::Held).await
     }
 
     async fn no_server_can_be_reached(self) -> Verdict {

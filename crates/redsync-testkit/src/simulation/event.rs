@@ -49,6 +49,15 @@ pub enum What {
         /// By the world's clock.
         valid_for: Duration,
     },
+    /// A guard was asked for its validity, and says this.
+    Says {
+        /// Which lock.
+        lock: u32,
+        /// Whether it is valid now.
+        is_valid: bool,
+        /// For how long, by the world's clock.
+        valid_for: Duration,
+    },
     /// A guard says that its lock is lost.
     Lost {
         /// Which lock.

@@ -52,6 +52,7 @@ impl Invariant for NobodyElsesLock {
             What::Fault(..)
             | What::Over(..)
             | What::Called(..)
+            | What::Says { .. }
             | What::HandedBack { .. }
             | What::Released { .. }
             | What::StillBusy { .. }

@@ -23,6 +23,7 @@ impl Invariant for Progress {
             | What::Returned(_)
             | What::Granted(_)
             | What::Extended { .. }
+            | What::Says { .. }
             | What::Lost { .. }
             | What::GivenUp { .. }
             | What::HandedBack { .. }

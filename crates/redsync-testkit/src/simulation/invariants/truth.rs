@@ -33,6 +33,8 @@ struct Known {
     since: Moment,
     given_up: Moment,
     is_given_up: bool,
+    /// Whether its guard has said that it is lost.
+    is_lost: bool,
     /// Whether a release has told that it held the lock until then.
     is_free: bool,
 }
@@ -47,6 +49,9 @@ impl Invariant for Truth {
         match &event.what {
             What::Granted(granted) => self.granted(granted, event.at, view),
             What::Extended { lock, valid_for } => self.extended(*lock, *valid_for, event.at, view),
+            What::Says { lock, is_valid, valid_for } => {
+                self.says(*lock, *is_valid, event.at.plus(*valid_for), event.at)
+            }
             What::Lost { lock } => self.lost(*lock, event.at, view),
             What::GivenUp { lock } => {
                 if let Some(known) = self.locks.get_mut(lock) {
@@ -67,6 +72,13 @@ impl Invariant for Truth {
             | What::StillBusy { .. }
             | What::Undisturbed { .. } => Ok(()),
         }
+    }
+}
+
+impl Known {
+    /// Whether its validity has ended, or its guard has said so.
+    fn is_over(&self, now: Moment) -> bool {
+        self.is_lost || self.until.plus(ROUNDING) < now
     }
 }
 
@@ -96,6 +108,7 @@ impl Truth {
             since: now,
             given_up: now,
             is_given_up: false,
+            is_lost: false,
             is_free: false,
         };
         self.locks.insert(lock, known);
@@ -111,10 +124,14 @@ impl Truth {
     ) -> Result<(), String> {
         let Some(known) = self.locks.get_mut(&lock) else { return Ok(()) };
         let until = now.plus(valid_for);
+        // Of two extensions at once one may have found that the lock is lost.
+        if known.is_lost && valid_for.is_zero() {
+            return Ok(());
+        }
         if known.is_free && !known.revives {
             return Err(format!("lock {lock} was extended after it was released"));
         }
-        if known.until.plus(ROUNDING) < now {
+        if known.is_over(now) {
             return Err(format!("lock {lock} was extended after its validity"));
         }
         if until.plus(ROUNDING) < known.until {
@@ -125,7 +142,23 @@ impl Truth {
         Ok(())
     }
 
-    fn lost(&self, lock: u32, now: Moment, view: &View<'_>) -> Result<(), String> {
+    /// What a guard says at any time follows from what it was granted and extended to.
+    fn says(&self, lock: u32, is_valid: bool, until: Moment, now: Moment) -> Result<(), String> {
+        let Some(known) = self.locks.get(&lock).filter(|known| !known.is_given_up) else { return Ok(()) };
+        let known_until = if known.is_lost { now } else { known.until.max(now) };
+        let is_true = if is_valid { !known.is_over(now) } else { known_until <= now.plus(ROUNDING) };
+        let is_as_long = until <= known_until.plus(ROUNDING) && known_until <= until.plus(ROUNDING);
+        if is_true && is_as_long {
+            return Ok(());
+        }
+        let (said, left) = (until.since(now), known_until.since(now));
+        Err(format!("lock {lock} is called valid ({is_valid}) for {said:?}, and is so for {left:?}"))
+    }
+
+    fn lost(&mut self, lock: u32, now: Moment, view: &View<'_>) -> Result<(), String> {
+        if let Some(known) = self.locks.get_mut(&lock) {
+            known.is_lost = true;
+        }
         match self.locks.get(&lock) {
             Some(known) if !known.is_given_up && !self.may_be_gone(known, now, view) => {
                 Err(format!("lock {lock} is called lost, and is valid for {:?}", known.until.since(now)))
