@@ -34,6 +34,7 @@ const GUARD: &str = "crates/redsync-core/src/guard.rs";
 const HELD: &str = "crates/redsync-core/src/held.rs";
 const CALL: &str = "crates/redsync-core/src/call.rs";
 const ERROR: &str = "crates/redsync-core/src/error.rs";
+const REPLY: &str = "crates/redsync-core/src/wire/reply.rs";
 const NATIVE: &str = "crates/redsync-core/src/wire/native.rs";
 const REDSYNC: &str = "crates/redsync-core/src/redsync.rs";
 const BACKGROUND: &str = "crates/redsync-core/src/background.rs";
@@ -67,10 +68,9 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "validity of an extension from the receive time":
         EXTEND: "let valid_until = round.sent_at.plus(" => "let valid_until = now.plus(";
     "granted after its validity" ("redlock 2.0, node-redlock"):
-        ACQUIRE: "Verdict::Won if now < current.valid_until => self.win(now)," => "Verdict::Won if true => self.win(now),";
+        ACQUIRE: "Verdict::Won if now < current.valid_until =>" => "Verdict::Won if true =>";
     "a refusal taken for a grant" ("redisson-rs"):
-        COMMAND: "(Self::Acquire { look: false, .. }, Reply::Nil) => Outcome::Refused(Refusal::Taken),"
-            => "(Self::Acquire { look: false, .. }, Reply::Nil) => Outcome::Granted,";
+        REPLY: "Reply::Nil => Some(Outcome::Refused(Refusal::Taken))," => "Reply::Nil => Some(Outcome::GRANTED),";
     "the chosen value is ignored" ("go-redsync"):
         PLAN: "exact: settings.exact.clone()," => "exact: None,";
     "milliseconds sent as seconds" ("redis-lock"):
@@ -86,7 +86,8 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
             => "let doubtful = NodeSet::EMPTY;",
         ATTEMPT: "Outcome::Unknown(_) if !self.exact => self.undo.want(node)," => "";
     "a late grant is left" ("go-redsync") ["mixed"]:
-        ATTEMPT: "Outcome::Granted | Outcome::Revived => self.undo.want(node)," => "Outcome::Granted | Outcome::Revived => {}";
+        ATTEMPT: "Outcome::Granted(_) | Outcome::Revived => self.undo.want(node),"
+            => "Outcome::Granted(_) | Outcome::Revived => {}";
     "the order of unanswered requests relied on" ("go-redsync") ["mixed"]:
         SWEEP: "Stage::Sent { again, .. } => *again = true," => "Stage::Sent { .. } => {}";
     "a delete not sent again":
@@ -103,8 +104,8 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         ATTEMPT: "let doubtful = if self.exact { NodeSet::EMPTY } else { self.round.doubtful() };"
             => "let doubtful = self.round.doubtful();";
     "a fixed value that stands there taken for ours" ["solo-exact"]:
-        ATTEMPT: "Outcome::Refused(Refusal::SameValue) if !self.exact => Outcome::Granted,"
-            => "Outcome::Refused(Refusal::SameValue) => Outcome::Granted,";
+        ATTEMPT: "Outcome::Refused(Refusal::SameValue) if !self.exact => Outcome::GRANTED,"
+            => "Outcome::Refused(Refusal::SameValue) => Outcome::GRANTED,";
     "the delete of a fixed value sent again after a lost reply" ["solo-exact"]:
         SWEEP: "Self { after_lost_reply: false, until: Some(end) }" => "Self { after_lost_reply: true, until: Some(end) }";
     "a fixed value released after its validity":
@@ -144,7 +145,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "a missing key after a lost reply called gone":
         SWEEP: "(Answer::Refused(_), true) => Found::GoneNow," => "(Answer::Refused(_), true) => Found::NotHeld,";
     "a guard that is being released still called valid":
-        HELD: "if self.is_given_back { Moment::default() } else { self.valid_until }" => "self.valid_until";
+        HELD: "if self.ending.is_some() { Moment::default() } else { self.valid_until }" => "self.valid_until";
     "a late node not told of the release":
         ACQUIRE: "                self.attempts.iter_mut().for_each(Attempt::abandon_late_grants);\n" => "";
     "no end to waiting for replies":
@@ -177,7 +178,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "a fixed value locked out by a release that failed":
         SWEEP: "(Stage::Rest, Answer::Failed(_)) if cell.is_left && !cell.lost_reply => false," => "";
     "nothing deleted taken for a delete":
-        NATIVE: "Reply::Integer(0) => Ok(None)," => "Reply::Integer(0) => Ok(Some(Outcome::Granted)),";
+        NATIVE: "Reply::Integer(0) => Ok(None)," => "Reply::Integer(0) => Ok(Some(Outcome::GRANTED)),";
     "the chosen quorum is ignored":
         REDSYNC: "Some(needed) => Quorum::new(nodes, needed).ok_or(InvalidOption::Quorum { needed, nodes })?,"
             => "Some(_) => majority,";
