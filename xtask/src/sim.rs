@@ -1,5 +1,6 @@
 //! The simulation, and the mutants that it has to find: `cargo xtask sim`.
 
+mod death;
 mod kill;
 mod mutants;
 
