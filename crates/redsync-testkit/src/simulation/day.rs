@@ -188,8 +188,9 @@ impl Scenery {
     /// Of two extensions at once the first finds that the lock is lost, and the second gets every key anew.
     async fn a_lost_lock_is_extended(self) -> Verdict {
         let guard = lock(&self.mutex.clone().revive_on_extend(true)).await?;
-        // From now on no script has to be sent a second time.
+        // From now on no script has to be sent a second time, and nothing is on its way.
         guard.extend().await.map_err(|error| error.to_string())?;
+        self.stage.wait(INSTANT).await;
         let name = guard.name();
         let has_it = |server: &&Server| server.node().get(name).as_deref() == Some(guard.value());
         let nodes: Vec<_> = self.stage.servers.iter().filter(has_it).map(Server::node).collect();
