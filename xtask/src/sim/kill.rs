@@ -72,9 +72,14 @@ fn is_sound() -> Result<(), String> {
 }
 
 fn survives(program: &str, args: &[&str]) -> Result<(), String> {
-    let (text, is_clean) = output(program, args)?;
-    let what = format!("the core as it is, under {program} {}", args.join(" "));
-    if is_clean { Ok(()) } else { Err(format!("{what}, does not survive:\n{text}")) }
+    match output(program, args)? {
+        (_, true) => Ok(()),
+        (text, false) => {
+            let is_told = |line: &&str| line.contains(" violates ") || line.starts_with("violation: ");
+            let why = text.lines().find(is_told).unwrap_or("and nobody knows why");
+            Err(format!("the core as it is does not survive {program} {}: {why}", args.join(" ")))
+        }
+    }
 }
 
 fn kill(mutant: &Mutant) -> Result<Fate, String> {
