@@ -1,14 +1,18 @@
 //! Simulates worlds from their seeds: `cargo run --release -p redsync-testkit --example sim -- --seeds 1000`.
 //!
 //! `--from S` starts at another seed than 0, `--minutes M` stops after that time, `--broken data|clocks|slow-twins`
-//! takes an assumption away, `--stop` ends at the first violation, and `--replay S` shows one world.
+//! takes an assumption away, `--stop` ends at the first violation, and `--replay S` shows one world. The first violation
+//! comes with its last events; all of them are in `target/sim`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people and CI to read")]
 
 mod coverage;
+mod found;
 
 use std::{
     collections::BTreeMap,
+    io,
+    path::Path,
     process::ExitCode,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
@@ -16,7 +20,8 @@ use std::{
 };
 
 use coverage::Coverage;
-use redsync_testkit::simulation::{Broken, Counts, Run, Settings, Violation, simulate};
+use found::Found;
+use redsync_testkit::simulation::{Broken, Counts, Run, Settings, simulate};
 
 /// In how many worlds it is counted what the machines meet, which takes time.
 const OBSERVED: u64 = 200;
@@ -24,12 +29,8 @@ const OBSERVED: u64 = 200;
 /// How many violations are shown, the others being counted.
 const SHOWN: usize = 3;
 
-/// A violation.
-struct Found {
-    seed: u64,
-    invariant: &'static str,
-    how: String,
-}
+/// Where the events of the first violation are left, under the directory that the program runs in.
+const LOGS: &str = "target/sim";
 
 struct Args {
     seeds: u64,
@@ -121,22 +122,27 @@ fn run(args: &Args) -> ExitCode {
     violations.sort_unstable_by_key(|found| found.seed);
     println!("{coverage}");
     report(args, &counts, started.elapsed());
-    violations.iter().take(SHOWN).for_each(|found| show(args, found));
+    if let Err(error) = show(args, &violations) {
+        eprintln!("sim: {error}");
+    }
     for (invariant, times) in by_invariant(&violations) {
         println!("{invariant}: violated in {times} worlds");
     }
     if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn show(args: &Args, Found { seed, invariant, how }: &Found) {
-    println!("seed {seed} violates {invariant}: {how}");
-    println!("  to see it happen: cargo xtask sim --replay {seed}{}", also(args));
+fn show(args: &Args, violations: &[Found]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if let Some(first) = violations.first() {
+        first.tell_events(&mut out, Path::new(LOGS))?;
+    }
+    violations.iter().take(SHOWN).try_for_each(|found| found.tell(&mut out, also(args)))
 }
 
 fn by_invariant(violations: &[Found]) -> BTreeMap<&'static str, u64> {
     let mut times = BTreeMap::new();
     for found in violations {
-        *times.entry(found.invariant).or_default() += 1;
+        *times.entry(found.violation.invariant).or_default() += 1;
     }
     times
 }
@@ -171,9 +177,13 @@ fn worker(
             simulate(seed, &settings)
         };
         counts.merge(&run.counts);
-        if let Some(Violation { invariant, how, .. }) = run.violation {
+        if let Some(mut violation) = run.violation {
             stop.fetch_or(args.stop, Ordering::Relaxed);
-            violations.push(Found { seed, invariant, how });
+            // The first of all is the first of some worker, and logs are long.
+            if !violations.is_empty() {
+                violation.log = Vec::new();
+            }
+            violations.push(Found { seed, violation });
         }
     }
     (counts, violations)
