@@ -9,11 +9,22 @@ use redsync_explorer::{
     searches,
 };
 
+/// How many states a search may have that is to be exhausted: as many as memory has room for.
+const MOST: usize = 50_000_000;
+
 struct Options {
     names: Vec<String>,
-    most: usize,
+    /// After how many states a search is to stop; without this it has to see them all.
+    most: Option<usize>,
     quick: bool,
     list: bool,
+}
+
+impl Options {
+    /// Whether nothing was found, and everything was seen that was to be.
+    fn is_passed_by(&self, report: &Report) -> bool {
+        report.violation.is_none() && (report.exhausted || self.most.is_some())
+    }
 }
 
 fn main() -> ExitCode {
@@ -27,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options { names: Vec::new(), most: 50_000_000, quick: false, list: false };
+    let mut options = Options { names: Vec::new(), most: None, quick: false, list: false };
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--list" => options.list = true,
@@ -35,7 +46,8 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--search" => options.names.push(args.next().ok_or("--search needs a name")?),
             "--max-states" => {
                 let number = args.next().ok_or("--max-states needs a number")?;
-                options.most = number.parse().map_err(|error| format!("--max-states {number}: {error}"))?;
+                let parsed = number.parse().map_err(|error| format!("--max-states {number}: {error}"))?;
+                options.most = Some(parsed);
             }
             _ => return Err(format!("{arg}: there are --search NAME, --max-states N, --quick and --list")),
         }
@@ -62,9 +74,9 @@ fn run(options: &Options) -> ExitCode {
             println!("{:<22} {}", search.name, search.about);
             continue;
         }
-        let report = explore::run(search, options.most);
+        let report = explore::run(search, options.most.unwrap_or(MOST));
         tell(search, &report);
-        if report.violation.is_some() {
+        if !options.is_passed_by(&report) {
             return ExitCode::FAILURE;
         }
     }
@@ -89,5 +101,24 @@ fn tell(search: &Search, report: &Report) {
         }
         let (invariant, depth, states) = (violation.invariant, violation.trace.len(), report.states);
         println!("violation: {invariant} in {} at depth {depth} after {states} states", search.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests state what they expect")]
+
+    use super::*;
+
+    #[test]
+    fn a_search_that_is_not_exhausted_passes_only_where_it_was_to_stop() {
+        let [asked, unasked] = [&["--max-states", "10"][..], &[]]
+            .map(|args| options(args.iter().map(ToString::to_string)).unwrap());
+        let pair = searches::all().into_iter().find(|search| search.name == "pair").unwrap();
+        let stopped = explore::run(&pair, asked.most.unwrap());
+        assert!(!stopped.exhausted);
+        assert!(asked.is_passed_by(&stopped));
+        assert!(!unasked.is_passed_by(&stopped));
+        assert!(unasked.is_passed_by(&Report { exhausted: true, ..stopped }));
     }
 }
