@@ -172,6 +172,8 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         EXTEND: "&& self.may_prove_loss() => {}" => "&& self.tries == 0 => {}";
     "a release waits for what can make nothing certain":
         RELEASE: "if self.is_free() && !may_be_judged {" => "if self.is_free() && !may_be_judged && self.tries == 0 {";
+    "a release that tries nearly twice as often as it may":
+        RELEASE: "if self.tries >= self.plan.tries ||" => "if self.tries + 1 >= 2 * self.plan.tries ||";
     "a delete that was not sent taken for one that may have been":
         SWEEP: "matches!((&cell.stage, &cell.last), (Stage::Rest, Answer::Failed(_))) && !cell.lost_reply"
             => "matches!((&cell.stage, &cell.last), (Stage::Rest, Answer::Failed(_))) && !cell.lost_reply && !cell.may_be_deleted";

@@ -1,6 +1,7 @@
 //! [`Caller`]: a task that takes locks, holds, extends and gives them back, in all the ways that there are.
 
 mod calls;
+mod limits;
 
 use std::{
     sync::{
@@ -13,7 +14,10 @@ use std::{
 use futures_util::future::join;
 use redsync_core::{Guard, Mutex};
 
-use self::calls::{failed, released, unlocked};
+use self::{
+    calls::{failed, released, unlocked},
+    limits::Limits,
+};
 use super::{
     BYSTANDER,
     event::{Fault, Granted, Op, Outcome, Place, What, Who},
@@ -33,8 +37,7 @@ pub(super) struct Caller {
     desk: Desk,
     task: u32,
     values: u64,
-    /// How long the calls of this round may take, by the process's clock.
-    limit: Duration,
+    limits: Limits,
 }
 
 /// A lock that a caller holds.
@@ -49,7 +52,7 @@ struct Holding {
 
 impl Caller {
     pub(super) fn new(stage: Stage, desk: Desk, task: u32) -> Self {
-        Self { stage, desk, task, values: 0, limit: Duration::ZERO }
+        Self { stage, desk, task, values: 0, limits: Limits::default() }
     }
 
     /// Takes so many locks, one after the other.
@@ -88,14 +91,14 @@ impl Caller {
         let delay = stage.up_to(ms(60));
         let mutex = mutex.retry_delay(delay);
         if stage.once_in(6) {
-            // Without a deadline a call is bounded by its tries, and an extension may begin anew once.
+            // Without a deadline a call is bounded by its tries.
             let (tries, timeout) = (1 + small(stage.pick(4)), ms(300));
-            self.limit = 2 * tries.max(extend_tries).max(release_tries) * (timeout + delay);
+            self.limits = Limits::tries(timeout + delay, tries, extend_tries, release_tries);
             return mutex.tries(tries).node_timeout(timeout);
         }
         // Some deadlines come before the tries are used up.
         let deadline = if stage.once_in(4) { stage.plan.deadline / 4 } else { stage.plan.deadline };
-        self.limit = deadline;
+        self.limits = Limits::deadline(deadline);
         let mutex = mutex.deadline(deadline).tries(1 + small(stage.pick(stage.plan.tries)));
         match stage.pick(3) {
             0 if !stage.plan.of_one_mind => mutex.node_timeout(ms(30)),

@@ -79,7 +79,7 @@ impl Caller {
     fn end(&self, Begun { op, name, at, stalled }: Begun, outcome: Outcome) {
         let took = self.stage.world.now().since(at);
         let stalled = self.desk.process.stalled_for().saturating_sub(stalled);
-        let limit = self.world_time(self.limit);
+        let limit = self.world_time(self.limits.of(op));
         if outcome == Outcome::Dropped {
             self.record(What::Fault(Fault::DropCall, Place::Process(self.desk.number)));
         }
