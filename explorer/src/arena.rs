@@ -12,7 +12,7 @@ use std::{
 use redsync_core::{Moment, Released, machine::WaitReason};
 
 use crate::{
-    client::{Choice, Client, Input, Setting, Stage},
+    client::{Choice, Client, Input, Setting, Stage, Turn},
     fingerprint,
     message::Request,
     search::{NODES, Search},
@@ -33,6 +33,8 @@ pub(crate) struct Step {
     pub(crate) ended: Vec<u8>,
     pub(crate) released: Option<Released>,
     pub(crate) not_locked: bool,
+    pub(crate) fence: Option<u8>,
+    pub(crate) turn: Option<Turn>,
     pub(crate) breach: Option<&'static str>,
 }
 
@@ -45,6 +47,7 @@ pub(crate) struct View {
     /// The machine whose result it waits for, where a cancellation could overtake it.
     pub(crate) can_be_cancelled: Option<usize>,
     pub(crate) is_releasing: bool,
+    pub(crate) is_handing_back: bool,
     pub(crate) is_exact: bool,
     pub(crate) is_patient: bool,
     /// The machine that takes the lock, and what it waits for.
@@ -102,14 +105,15 @@ impl<'a> Arena<'a> {
         let state = u32::try_from(self.clients.len()).unwrap_or(State::MAX);
         self.views.push(Rc::new(View {
             guard: client.guard(),
-            choices: client.choices(search.time),
-            is_over: client.is_over(),
+            choices: client.choices(search),
+            is_over: client.is_over(search),
             can_be_cancelled: client.awaited().filter(|_| client.cancels > 0),
             is_releasing: matches!(client.stage, Stage::Releasing(_)),
+            is_handing_back: matches!(client.stage, Stage::HandingBack(_)),
             is_exact: search.roles.get(client.role).is_some_and(|role| role.exact),
             is_patient: search.roles.get(client.role).is_some_and(|role| role.patient),
             locking: client.locking(),
-            live_round: client.live_round(),
+            live_round: client.live_round(search),
             starts_no_round: client.calls == 0 && client.locking().is_none(),
         }));
         self.clients.push(client);
@@ -160,6 +164,8 @@ impl<'a> Arena<'a> {
             ended: effects.ended,
             released: effects.released,
             not_locked: effects.not_locked,
+            fence: effects.fence,
+            turn: effects.turn,
             breach: effects.breach,
         });
         self.steps.insert((state, tick, input), Rc::clone(&step));

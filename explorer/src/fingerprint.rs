@@ -25,10 +25,24 @@ pub(crate) fn of(thing: &impl Hash) -> u128 {
 /// The fingerprint of a client, by its text; `text` is there to be used again.
 pub(crate) fn of_client(client: &Client, time: Time, text: &mut String) -> u128 {
     text.clear();
-    let Client { role, stage, calls, extends, cancels, rounds, holding, processes, now } = client;
+    let Client {
+        role,
+        stage,
+        calls,
+        extends,
+        cancels,
+        hand_backs,
+        crashes,
+        rounds,
+        over,
+        holding,
+        processes,
+        now,
+    } = client;
     let now = matches!(time, Time::Endless).then_some(now);
     // Writing into a string does not fail.
-    let _ = write!(text, "{role} {stage:?} {calls} {extends} {cancels} {rounds} {now:?} {holding:?}");
+    let _ = write!(text, "{role} {stage:?} {calls} {extends} {cancels} {hand_backs} {crashes} ");
+    let _ = write!(text, "{rounds} {over} {now:?} {holding:?}");
     let mut hasher = Twofold::default();
     text.as_bytes().hash(&mut hasher);
     for process in processes {
@@ -42,7 +56,8 @@ pub(crate) fn of_client(client: &Client, time: Time, text: &mut String) -> u128 
 
 fn hash_process(process: &Process, text: &mut String, hasher: &mut Twofold) {
     text.clear();
-    let _ = write!(text, "{:?} {} {:?}", process.running, process.follows, process.wait);
+    let Process { running, follows, told, wait, names: _ } = process;
+    let _ = write!(text, "{running:?} {follows} {told:?} {wait:?}");
     let mut rest = text.as_str();
     while let Some(at) = rest.find(" { serial: ") {
         let (before, from) = rest.split_at(at);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use redsync_core::{
-    Moment,
+    Moment, Value,
     machine::{Lease, Machine, NodeSet},
 };
 
-use crate::held::Held;
+use crate::{held::Held, plans::HANDED_OVER};
 
 /// A lock that a client holds or held.
 #[derive(Debug)]
@@ -20,6 +20,12 @@ pub(crate) struct Holding {
 impl Holding {
     pub(crate) fn new(lease: Lease, round: u8) -> Self {
         Self { held: Held::new(Arc::from("lock"), lease), round }
+    }
+
+    /// By the token.
+    pub(crate) fn adopted(lease: Lease, round: u8) -> Self {
+        let held = Held::new(Arc::from("lock"), lease);
+        Self { held: held.adopted(Value::new(HANDED_OVER), false), round }
     }
 
     /// Takes in what a machine has found out, as the façade does until the lock is given back.
@@ -39,9 +45,13 @@ impl Clone for Holding {
             valid_until: Moment::default(),
             held: NodeSet::EMPTY,
             absent: NodeSet::EMPTY,
-            fence: None,
+            fence: self.held.fence,
         };
         let held = Held::new(Arc::clone(&self.held.name), lease);
+        let held = match &self.held.adopted_from {
+            Some(from) => held.adopted(from.clone(), false),
+            None => held,
+        };
         *held.state() = self.held.state().clone();
         Self { held, round: self.round }
     }

@@ -18,6 +18,7 @@ pub mod explore;
 mod fingerprint;
 mod holding;
 mod message;
+mod naming;
 mod plans;
 mod process;
 pub mod search;

@@ -2,10 +2,10 @@
 
 use redsync_core::{
     NodeError,
-    wire::{Outcome, Refusal},
+    wire::{Grant, Outcome, Refusal},
 };
 
-use crate::search::NODES;
+use crate::search::{NODES, Search};
 
 /// What a request asks of its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,16 +22,49 @@ pub(crate) enum What {
     Undo,
     /// Delete on behalf of the guard.
     GiveBack,
+    /// Rotate the token's value to one of the client's.
+    Rotate,
+    /// Rotate it back, where an adoption was given up: clean-up.
+    SetBack,
+    /// Rotate it back on behalf of the guard.
+    HandBack,
+    /// Raise the counter.
+    Raise,
+}
+
+impl What {
+    /// Whether it can put a value of the client's there.
+    pub(crate) fn sets(self) -> bool {
+        match self {
+            Self::Set | Self::SetOrLook | Self::Revive | Self::Rotate => true,
+            Self::Extend | Self::Undo | Self::GiveBack | Self::SetBack | Self::HandBack | Self::Raise => false,
+        }
+    }
+
+    /// Whether it takes a value of the client's away.
+    pub(crate) fn removes(self) -> bool {
+        match self {
+            Self::Undo | Self::GiveBack | Self::SetBack | Self::HandBack => true,
+            Self::Set | Self::SetOrLook | Self::Revive | Self::Rotate | Self::Extend | Self::Raise => false,
+        }
+    }
 }
 
 /// A node's answer, or what its client makes of the want of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Reply {
     Granted,
+    /// Done, with where the counter stands now, and for how many ticks the value that was rotated away would have stood.
+    Told {
+        fence: Option<u8>,
+        left: Option<u8>,
+    },
     Revived,
     Taken,
     SameValue,
     OtherValue,
+    /// Another value of the token's lineage.
+    Adopted,
     Missing,
     /// Certainly not executed.
     Failed,
@@ -39,8 +72,35 @@ pub(crate) enum Reply {
     Unknown,
 }
 
-/// The lock value as the model knows it: 0 is the fixed value, any other the client's own number.
+/// The lock value as the model knows it: 0 is the fixed value, [`TOKEN`] the token's, any other the client's own.
 pub(crate) type Number = u8;
+
+/// The token's value.
+pub(crate) const TOKEN: Number = 254;
+/// No value at all.
+pub(crate) const NOTHING: Number = u8::MAX;
+/// Values that the token's was rotated to begin after this one.
+const ROTATED: Number = 100;
+
+/// A value that the token's is rotated to, by the client's round.
+pub(crate) fn rotated(round: u8) -> Number {
+    round.saturating_add(ROTATED)
+}
+
+/// The client's round that a value is of.
+pub(crate) fn round_of(value: Number) -> u8 {
+    if value == TOKEN { 0 } else { value.checked_sub(ROTATED).unwrap_or(value) }
+}
+
+/// Whether the token's lineage has this value.
+pub(crate) fn is_of_lineage(value: Number) -> bool {
+    (ROTATED..=TOKEN).contains(&value)
+}
+
+/// Whether the same value can be set by several clients.
+pub(crate) fn is_shared(value: Number) -> bool {
+    matches!(value, 0 | TOKEN)
+}
 
 /// A request as a client names it. Unique among the client's unanswered ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +112,12 @@ pub(crate) struct Request {
     pub(crate) round: u8,
     pub(crate) node: u8,
     pub(crate) value: Number,
+    /// The token's value, if the request is about that as well.
+    pub(crate) other: Number,
+    /// The number to propose or to raise the counter to, if there is one.
+    pub(crate) fence: Option<u8>,
+    /// The TTL in ticks.
+    pub(crate) ttl: u8,
     /// Tells it from others that are alike.
     pub(crate) copy: u8,
 }
@@ -81,10 +147,14 @@ impl Reply {
     pub(crate) fn outcome(self) -> Outcome {
         match self {
             Self::Granted => Outcome::GRANTED,
+            Self::Told { fence, left } => {
+                Outcome::Granted(Grant { fence: fence.map(u64::from), left: left.map(Search::lasting) })
+            }
             Self::Revived => Outcome::Revived,
             Self::Taken => Outcome::Refused(Refusal::Taken),
             Self::SameValue => Outcome::Refused(Refusal::SameValue),
             Self::OtherValue => Outcome::Refused(Refusal::OtherValue),
+            Self::Adopted => Outcome::Refused(Refusal::Adopted),
             Self::Missing => Outcome::Refused(Refusal::Missing),
             Self::Failed => Outcome::Failed(NodeError::not_sent("down")),
             Self::Unknown => Outcome::Unknown(NodeError::unknown("lost")),
@@ -93,6 +163,21 @@ impl Reply {
 }
 
 impl Request {
+    /// Asks for nothing yet.
+    pub(crate) fn about(value: Number, node: u8) -> Self {
+        Self {
+            process: 0,
+            what: What::Extend,
+            round: round_of(value),
+            node,
+            value,
+            other: NOTHING,
+            fence: None,
+            ttl: 0,
+            copy: 0,
+        }
+    }
+
     /// The same at another node.
     pub(crate) fn permute(self, places: &[u8; NODES]) -> Self {
         Self { node: places.get(usize::from(self.node)).copied().unwrap_or(self.node), ..self }

@@ -2,7 +2,7 @@
 
 use redsync_core::{
     Delay, Ttl, Value,
-    machine::{AcquirePlan, Drift, ExtendPlan, NodeSet, ReleasePlan},
+    machine::{AcquirePlan, Drift, ExtendPlan, NodeSet, ReleasePlan, TransferPlan},
 };
 
 use crate::{
@@ -13,16 +13,28 @@ use crate::{
 /// The value that clients with a fixed value share.
 pub(crate) const EXACT: &str = "x";
 
-#[expect(clippy::expect_used, reason = "every search has a TTL that can be")]
+/// The value that the token has.
+pub(crate) const HANDED_OVER: &str = "t";
+
 fn ttl(search: &Search) -> Ttl {
-    Ttl::new(search.ttl()).expect("a TTL in range")
+    lasting(search.ttl())
+}
+
+#[expect(clippy::expect_used, reason = "every search has a TTL that can be")]
+fn lasting(ttl: std::time::Duration) -> Ttl {
+    Ttl::new(ttl).expect("a TTL in range")
+}
+
+/// The counters alone decide.
+fn proposal(search: &Search) -> Option<u64> {
+    search.fenced.then_some(0)
 }
 
 const DELAY: Delay = Delay::Constant(std::time::Duration::ZERO);
 
 pub(crate) fn acquire(search: &Search, role: &Role) -> AcquirePlan {
     AcquirePlan {
-        proposal: None,
+        proposal: proposal(search),
         quorum: role.quorum,
         ttl: ttl(search),
         drift: Drift::DEFAULT,
@@ -73,6 +85,37 @@ pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePl
         tries: role.release_tries,
         delay: DELAY,
         deadline: None,
+    }
+}
+
+pub(crate) fn adopt(search: &Search, role: &Role) -> TransferPlan {
+    TransferPlan {
+        quorum: role.quorum,
+        from: Value::new(HANDED_OVER),
+        exact: false,
+        asked: all_nodes(),
+        to: None,
+        ttl: ttl(search),
+        full: lasting(Search::ENDLESS),
+        proposal: proposal(search),
+        drift: Drift::DEFAULT,
+        node_timeout: search.node_timeout(),
+        tries: role.tries,
+        delay: DELAY,
+        deadline: None,
+    }
+}
+
+pub(crate) fn hand_back(search: &Search, role: &Role, target: Target) -> TransferPlan {
+    TransferPlan {
+        from: target.value,
+        exact: target.exact,
+        asked: target.nodes,
+        to: Some(Value::new(HANDED_OVER)),
+        ttl: lasting(Search::ENDLESS),
+        proposal: None,
+        tries: role.hand_back_tries,
+        ..adopt(search, role)
     }
 }
 

@@ -9,15 +9,17 @@ use redsync_core::{
     Moment, Released, Value,
     machine::{
         Acquire, Action, Event, Extend, ExtendCause, Lease, Machine, NodeSet, Release, RequestId, Source,
-        ValueError, WaitReason,
+        Transfer, ValueError, WaitReason,
     },
     wire::Command,
 };
 
 use crate::{
+    held::Ending,
     message::{Number, Request, What},
+    naming,
     plans::EXACT,
-    search::NODES,
+    search::{NODES, Search},
 };
 
 /// The nodes where the client's fixed value is in doubt, for its machines to look at.
@@ -52,12 +54,29 @@ impl std::fmt::Debug for Numbers {
     }
 }
 
+/// Counts the values that a client rotates the token's to.
+#[derive(Clone, Debug)]
+pub(crate) struct Nonces(pub(crate) u8);
+
+impl Source for Nonces {
+    fn value(&mut self) -> Result<Value, ValueError> {
+        Err(Arc::from(Box::from("a rotated value is a successor")))
+    }
+
+    fn random(&mut self) -> u64 {
+        self.0 = self.0.saturating_add(1);
+        u64::from(self.0)
+    }
+}
+
 /// One of the real machines.
 #[derive(Clone, Debug)]
 pub(crate) enum Running {
     Acquire(Acquire<Numbers>),
+    Adopt(Transfer<Nonces>),
     Extend(Extend<Numbers>),
     Release(Release<Numbers>),
+    HandBack(Transfer<Nonces>),
 }
 
 /// What a machine returned.
@@ -69,6 +88,8 @@ pub(crate) enum Finished {
     NotExtended(ExtendCause),
     Released(Released),
     NotReleased(NodeSet),
+    HandedBack,
+    NotHandedBack,
 }
 
 /// A machine that is not idle yet.
@@ -77,6 +98,8 @@ pub(crate) struct Process {
     pub(crate) running: Running,
     /// Whether it keeps in step with the lock that its client holds.
     pub(crate) follows: bool,
+    /// The end of that lock that it knows of.
+    pub(crate) told: Option<Ending>,
     /// What it waits for.
     pub(crate) wait: Option<(Moment, WaitReason)>,
     pub(crate) names: Vec<Name>,
@@ -106,7 +129,7 @@ const MOST_ACTIONS: usize = 200;
 
 impl Process {
     pub(crate) fn new(running: Running) -> Self {
-        Self { running, follows: false, wait: None, names: Vec::new() }
+        Self { running, follows: false, told: None, wait: None, names: Vec::new() }
     }
 
     pub(crate) fn handle(&mut self, event: Event, now: Moment) {
@@ -114,6 +137,7 @@ impl Process {
             Running::Acquire(machine) => machine.handle(event, now),
             Running::Extend(machine) => machine.handle(event, now),
             Running::Release(machine) => machine.handle(event, now),
+            Running::Adopt(machine) | Running::HandBack(machine) => machine.handle(event, now),
         }
     }
 
@@ -123,22 +147,21 @@ impl Process {
             Running::Acquire(machine) => machine.in_doubt(),
             Running::Extend(machine) => machine.in_doubt(),
             Running::Release(machine) => machine.in_doubt(),
+            Running::Adopt(machine) | Running::HandBack(machine) => machine.in_doubt(),
         };
         let exact = doubts.iter().filter(|(value, _)| value.as_str() == EXACT);
         exact.fold(NodeSet::EMPTY, |all, (_, nodes)| all.union(*nodes))
     }
 
     /// Takes what the machine wants done. `rounds` counts the client's rounds, and `slot` is the machine's place.
-    pub(crate) fn drain(&mut self, slot: u8, rounds: &mut u8) -> Deeds {
+    pub(crate) fn drain(&mut self, slot: u8, rounds: &mut u8, search: &Search) -> Deeds {
         let mut deeds = Deeds::default();
         let before = *rounds;
         for _ in 0..MOST_ACTIONS {
             match self.poll() {
                 Action::Send { id, command } => {
-                    if matches!(command, Command::Acquire { .. }) {
-                        *rounds = before.saturating_add(1);
-                    }
-                    deeds.sent.push(self.name(slot, id, &command, *rounds));
+                    *rounds = naming::round_after(&command, before).max(*rounds);
+                    deeds.sent.push(self.name(slot, id, &command, *rounds, search));
                 }
                 Action::Done(finished) => deeds.finished.push(finished),
                 Action::WaitUntil(at, reason) => {
@@ -159,7 +182,8 @@ impl Process {
         let name = self.names.iter_mut().find(|name| name.is_open && name.request == request)?;
         name.is_open = false;
         let id = name.id;
-        self.names.retain(|name| name.is_open || matches!(name.request.what, What::Set | What::SetOrLook));
+        let tells_rounds_apart = |what| matches!(what, What::Set | What::SetOrLook | What::Rotate);
+        self.names.retain(|name| name.is_open || tells_rounds_apart(name.request.what));
         Some(id)
     }
 
@@ -168,33 +192,27 @@ impl Process {
             Running::Acquire(machine) => {
                 finished(machine.poll(), |result| result.map_or(Finished::NotLocked, Finished::Locked))
             }
+            Running::Adopt(machine) => {
+                finished(machine.poll(), |result| result.map_or(Finished::NotLocked, Finished::Locked))
+            }
             Running::Extend(machine) => finished(machine.poll(), |result| {
                 result.map_or_else(|failure| Finished::NotExtended(failure.cause), Finished::Extended)
             }),
             Running::Release(machine) => finished(machine.poll(), |result| {
                 result.map_or_else(|failure| Finished::NotReleased(failure.not_deleted), Finished::Released)
             }),
+            Running::HandBack(machine) => finished(machine.poll(), |result| {
+                result.map_or(Finished::NotHandedBack, |_| Finished::HandedBack)
+            }),
         }
     }
 
-    fn name(&mut self, slot: u8, id: RequestId, command: &Command, round: u8) -> Request {
-        let is_release = matches!(self.running, Running::Release(_));
-        let (what, value) = match command {
-            Command::Acquire { value, look: false, .. } => (What::Set, value),
-            Command::Acquire { value, look: true, .. } => (What::SetOrLook, value),
-            Command::Extend { value, revive: false, .. } => (What::Extend, value),
-            Command::Extend { value, revive: true, .. } => (What::Revive, value),
-            Command::Release { value, .. } if is_release => (What::GiveBack, value),
-            Command::Release { value, .. } => (What::Undo, value),
-            Command::Rotate { to, .. } => (What::Extend, to),
-            Command::Raise { value, .. } => (What::Extend, value),
-        };
-        let value = value.as_str().parse().unwrap_or(0);
-        let node = u8::try_from(id.node()).unwrap_or(u8::MAX);
-        let mut request = Request { process: slot, what, round, node, value, copy: 0 };
+    fn name(&mut self, slot: u8, id: RequestId, command: &Command, round: u8, search: &Search) -> Request {
+        let mut request = naming::request(command, &self.running, id.node(), search);
+        request.process = slot;
         // Who undoes what shows in the value, as far as anybody can tell.
-        if matches!(what, What::Undo) {
-            request.round = value;
+        if !matches!(request.what, What::Undo | What::Rotate | What::SetBack) {
+            request.round = round;
         }
         while self.names.iter().any(|name| name.is_open && name.request == request) {
             request.copy += 1;

@@ -2,16 +2,26 @@
 
 use std::time::Duration;
 
-use redsync_core::machine::Quorum;
+use redsync_core::{Ttl, machine::Quorum};
 
 /// How many nodes there are.
 pub const NODES: usize = 3;
 
 /// What a client does in its life, and what may happen to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
     /// How many nodes have to grant.
     pub quorum: Quorum,
+    /// Whether it adopts the lock from the token, or takes it.
+    pub adopts: bool,
+    /// How often it tries to hand back what it has adopted.
+    pub hand_backs: u8,
+    /// The rounds of each time it hands back.
+    pub hand_back_tries: u32,
+    /// Whether it leaves what it holds to its TTL, or releases it.
+    pub leaves: bool,
+    /// How often it may stop for good.
+    pub crashes: u8,
     /// Whether it uses the value that all such clients share, or a fresh one for each round.
     pub exact: bool,
     /// How often it takes the lock.
@@ -40,6 +50,11 @@ impl Role {
     pub fn once() -> Self {
         Self {
             quorum: Quorum::majority(NODES).expect("a majority"),
+            adopts: false,
+            hand_backs: 0,
+            hand_back_tries: 1,
+            leaves: false,
+            crashes: 0,
             exact: false,
             calls: 1,
             tries: 1,
@@ -52,6 +67,27 @@ impl Role {
             patient: true,
         }
     }
+
+    /// Adopts the lock in one round and gives it back.
+    pub fn adopter() -> Self {
+        Self { adopts: true, ..Self::once() }
+    }
+}
+
+/// A lock that was handed over before the search begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The nodes where its value stands.
+    pub stands: [bool; NODES],
+    /// Where the counters stand, if there are fencing numbers. The token's is the first of them.
+    pub counters: [u8; NODES],
+}
+
+impl Token {
+    /// Stands at every node.
+    pub const EVERYWHERE: Self = Self { stands: [true; NODES], counters: [1; NODES] };
+    /// Stands at no more than a quorum. A node without it has drawn a higher number before.
+    pub const BARE: Self = Self { stands: [true, true, false], counters: [1, 1, 2] };
 }
 
 /// How time goes.
@@ -101,6 +137,12 @@ pub struct Search {
     pub faults: Faults,
     /// How time goes.
     pub time: Time,
+    /// The lock that can be adopted.
+    pub token: Option<Token>,
+    /// Whether locks have fencing numbers.
+    pub fenced: bool,
+    /// Whether keys end at any time, where there are no ticks: the validity of a lock is over before its first key ends.
+    pub keys_end: bool,
     /// A node that never answers, while time-outs wait for all the others and every call has to succeed.
     pub hung_node: Option<u8>,
     /// Whether it is small enough to be run for every mutant.
@@ -111,7 +153,7 @@ impl Search {
     /// A tick: long against the drift allowance of a TTL of a few ticks.
     pub(crate) const TICK: Duration = Duration::from_secs(1);
     /// A TTL that never ends.
-    const ENDLESS: Duration = Duration::from_secs(1 << 40);
+    pub(crate) const ENDLESS: Duration = Duration::from_secs(1 << 40);
     /// Waits of at least this length never end either.
     pub(crate) const NEVER: Duration = Duration::from_secs(1 << 30);
 
@@ -120,6 +162,19 @@ impl Search {
         match self.time {
             Time::Endless => Self::ENDLESS,
             Time::Ticks { ttl, .. } => Self::TICK * u32::from(ttl),
+        }
+    }
+
+    /// So many ticks; the most that can be counted never end.
+    pub(crate) fn lasting(ticks: u8) -> Duration {
+        if ticks == u8::MAX { Self::ENDLESS } else { Self::TICK * u32::from(ticks) }
+    }
+
+    /// In ticks, as far as there are any.
+    pub(crate) fn ticks(&self, ttl: Ttl) -> u8 {
+        match self.time {
+            Time::Endless => 0,
+            Time::Ticks { .. } => u8::try_from(ttl.as_duration().as_secs()).unwrap_or(u8::MAX),
         }
     }
 

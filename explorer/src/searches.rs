@@ -1,6 +1,6 @@
 //! The list of searches: the quick ones first, each with what it covers.
 
-use crate::search::{Faults, Role, Search, Time};
+use crate::search::{Faults, Role, Search, Time, Token};
 
 /// All of them.
 pub fn all() -> Vec<Search> {
@@ -59,6 +59,7 @@ fn quick() -> Vec<Search> {
 
 fn thorough() -> Vec<Search> {
     let [once, hasty, exact] = roles();
+    let adopter = Role::adopter();
     let cancelled = Role { cancels: 1, ..once.clone() };
     vec![
         search("pair", "two clients, hasty time-outs", &[&hasty, &hasty]),
@@ -82,6 +83,17 @@ fn thorough() -> Vec<Search> {
             time: Time::Ticks { last: 1, ttl: 1, exact_deletes_arrive_within: 0 },
             ..search("ticks", "two clients; TTLs end", &[&once, &once])
         },
+        adopted(search("a1", "one adopter", &[&adopter])),
+        adopted(search("a1x", "one adopter", &[&Role { cancels: 1, hand_backs: 1, crashes: 1, tries: 2, ..adopter.clone() }])),
+        one_fault(adopted(search("a1f", "one adopter", &[&Role { cancels: 1, hand_backs: 1, tries: 2, ..adopter.clone() }]))),
+        adopted(search("a2", "two adopters", &[&adopter, &adopter])),
+        bare(search("a2b", "two adopters", &[&adopter, &adopter])),
+        adopted(search("a2h", "two adopters", &[&Role { hand_backs: 1, ..adopter.clone() }, &adopter])),
+        adopted(search("a2r", "two adopters", &[&Role { tries: 2, ..adopter.clone() }, &adopter])),
+        bare(search("a2br", "two adopters", &[&Role { tries: 2, ..adopter.clone() }, &Role { tries: 2, ..adopter.clone() }])),
+        adopted(search("a3", "three adopters", &[&adopter, &adopter, &adopter])),
+        ending(search("f2", "two fenced", &[&Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }])),
+        ending(search("f3", "three fenced", &[&Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }])),
     ]
 }
 
@@ -111,6 +123,9 @@ fn search(name: &'static str, about: &'static str, roles: &[&Role]) -> Search {
         roles: roles.iter().copied().cloned().collect(),
         faults: Faults::NONE,
         time: Time::Endless,
+        token: None,
+        fenced: false,
+        keys_end: false,
         hung_node: None,
         quick: false,
     }
@@ -126,4 +141,16 @@ fn one_loss(search: Search) -> Search {
 
 fn one_failure(search: Search) -> Search {
     Search { faults: Faults { most: 1, unknown: false, failed: true }, ..search }
+}
+
+fn adopted(search: Search) -> Search {
+    Search { token: Some(Token::EVERYWHERE), ..search }
+}
+
+fn bare(search: Search) -> Search {
+    Search { token: Some(Token::BARE), ..search }
+}
+
+fn ending(search: Search) -> Search {
+    Search { fenced: true, keys_end: true, ..search }
 }

@@ -3,7 +3,7 @@
 use crate::{
     arena::Arena,
     client::Input,
-    message::{Leg, Message, Reply, Request, What},
+    message::{Leg, Message, Reply, Request, What, is_of_lineage, round_of},
     world::{Happening, Renamed, World},
 };
 
@@ -62,6 +62,7 @@ fn line(world: &World, names: &Names, happening: Happening) -> String {
         Happening::GiveUp(index) => format!("{} is given up and stays on its way", told(index)),
         Happening::Lose(index) => format!("{} is lost", told(index)),
         Happening::Fail(index) => format!("{} fails: not sent", told(index)),
+        Happening::End(node) => format!("the key at node {} ends", names.node(node)),
         Happening::Pass => format!("tick {} begins", world.tick + 1),
     }
 }
@@ -69,6 +70,10 @@ fn line(world: &World, names: &Names, happening: Happening) -> String {
 fn input_words(input: Input) -> String {
     match input {
         Input::Lock => "locks".to_owned(),
+        Input::Adopt => "adopts".to_owned(),
+        Input::HandBack => "hands back".to_owned(),
+        Input::Crash => "crashes".to_owned(),
+        Input::KeyEnds(round) => format!("sees the time of round {round} go by"),
         Input::Extend => "extends".to_owned(),
         Input::Release => "releases".to_owned(),
         Input::Drop => "drops its guard".to_owned(),
@@ -82,7 +87,11 @@ fn about(message: &Message, names: &Names) -> String {
     let Request { what, round, node, value, .. } = message.request;
     let of = names.client(usize::from(message.client));
     let node = names.node(usize::from(node));
-    let value = if value == 0 { "the fixed value".to_owned() } else { format!("value {value}") };
+    let value = match value {
+        0 => "the fixed value".to_owned(),
+        _ if is_of_lineage(value) => format!("adopted value {}", round_of(value)),
+        _ => format!("value {value}"),
+    };
     let what = match what {
         What::Set => "SET",
         What::SetOrLook => "SET or look",
@@ -90,6 +99,10 @@ fn about(message: &Message, names: &Names) -> String {
         What::Revive => "extend or revive",
         What::Undo => "undo",
         What::GiveBack => "release",
+        What::Rotate => "rotation",
+        What::SetBack => "set-back",
+        What::HandBack => "handing back",
+        What::Raise => "raise",
     };
     let request = format!("{of}'s {what} of {value} (round {round}) at node {node}");
     match message.leg {
@@ -104,7 +117,9 @@ struct ReplyWords(Reply);
 impl std::fmt::Debug for ReplyWords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {
-            Reply::Granted => "\"done\"",
+            Reply::Granted | Reply::Told { fence: None, .. } => "\"done\"",
+            Reply::Told { fence: Some(fence), .. } => return write!(f, "\"done, fence {fence}\""),
+            Reply::Adopted => "\"adopted\"",
             Reply::Revived => "\"set anew\"",
             Reply::Taken => "\"taken\"",
             Reply::SameValue => "\"taken under this value\"",

@@ -4,6 +4,7 @@ use redsync_core::{Moment, machine::WaitReason};
 
 use super::{Client, Process, Stage};
 use crate::{
+    holding::Holding,
     message::{Reply, Request},
     search::{NODES, Search, Time},
 };
@@ -12,12 +13,18 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Input {
     Lock,
+    Adopt,
     Extend,
     Release,
+    HandBack,
     /// The guard is dropped.
     Drop,
     /// The future of the call is dropped.
     Cancel,
+    /// The process stops for good.
+    Crash,
+    /// A key that was set in this round has ended.
+    KeyEnds(u8),
     /// What this machine waits for has come.
     Tick(u8),
     Reply {
@@ -35,7 +42,16 @@ impl Input {
             Self::Reply { request, reply, cancelled } => {
                 Self::Reply { request: request.permute(places), reply, cancelled }
             }
-            Self::Lock | Self::Extend | Self::Release | Self::Drop | Self::Cancel | Self::Tick(_) => self,
+            Self::Lock
+            | Self::Adopt
+            | Self::Extend
+            | Self::Release
+            | Self::HandBack
+            | Self::Drop
+            | Self::Cancel
+            | Self::Crash
+            | Self::KeyEnds(_)
+            | Self::Tick(_) => self,
         }
     }
 }
@@ -57,14 +73,18 @@ impl Client {
     pub(crate) fn guard(&self) -> Option<(u8, Moment)> {
         let holding = self.holding.as_ref()?;
         let is_given_back = holding.held.state().ending().is_some();
-        (!is_given_back).then(|| (holding.round, holding.held.valid_until()))
+        let is_over = holding.round <= self.over;
+        (!is_given_back && !is_over).then(|| (holding.round, holding.held.valid_until()))
     }
 
     /// The machine whose result it waits for.
     pub(crate) fn awaited(&self) -> Option<usize> {
         match self.stage {
-            Stage::Locking(slot) | Stage::Extending(slot) | Stage::Releasing(slot) => Some(slot),
-            Stage::Free | Stage::Holding | Stage::NotReleased => None,
+            Stage::Locking(slot)
+            | Stage::Extending(slot)
+            | Stage::Releasing(slot)
+            | Stage::HandingBack(slot) => Some(slot),
+            Stage::Free | Stage::Holding | Stage::Returned => None,
         }
     }
 
@@ -76,23 +96,36 @@ impl Client {
     }
 
     /// The round that is not over, or that has won a lock which was not given back.
-    pub(crate) fn live_round(&self) -> Option<u8> {
+    pub(crate) fn live_round(&self, search: &Search) -> Option<u8> {
         match self.stage {
             Stage::Locking(_) => Some(self.rounds),
+            Stage::Holding if self.leaves(search) => None,
             Stage::Holding | Stage::Extending(_) => self.holding.as_ref().map(|holding| holding.round),
-            Stage::Free | Stage::Releasing(_) | Stage::NotReleased => None,
+            // Whoever follows an adopted lock is told of the release as well.
+            Stage::HandingBack(_) | Stage::Returned => self.adopted().map(|holding| holding.round),
+            Stage::Free | Stage::Releasing(_) => None,
         }
     }
 
+    fn adopted(&self) -> Option<&Holding> {
+        self.holding.as_ref().filter(|holding| holding.held.adopted_from.is_some())
+    }
+
+    fn leaves(&self, search: &Search) -> bool {
+        search.roles.get(self.role).is_some_and(|role| role.leaves)
+    }
+
     /// Whether it has lived its life to the end, and has nothing to do in the background.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self, search: &Search) -> bool {
         let is_at_rest = |process: &Process| matches!(process.wait, Some((_, WaitReason::Settling)));
-        self.stage == Stage::Free && self.calls == 0 && self.processes.iter().flatten().all(is_at_rest)
+        let is_through = self.stage == Stage::Free && self.calls == 0;
+        let has_left = self.stage == Stage::Holding && self.leaves(search);
+        (is_through || has_left) && self.processes.iter().flatten().all(is_at_rest)
     }
 
     /// What can happen to it by itself.
-    pub(crate) fn choices(&self, time: Time) -> Vec<Choice> {
-        let mut choices = self.calls();
+    pub(crate) fn choices(&self, search: &Search) -> Vec<Choice> {
+        let (mut choices, time) = (self.calls(search), search.time);
         for (slot, process) in (0..).zip(&self.processes) {
             if let Some((from, reason)) = process.as_ref().and_then(|process| process.wait)
                 && (time != Time::Endless || from.since(self.now) < Search::NEVER)
@@ -105,20 +138,30 @@ impl Client {
     }
 
     /// What it may do next of its own accord, or have done to it.
-    fn calls(&self) -> Vec<Choice> {
+    fn calls(&self, search: &Search) -> Vec<Choice> {
         let (has_cancels, has_extends) = (self.cancels > 0, self.extends > 0);
-        let calls = match self.stage {
-            Stage::Free => vec![(Input::Lock, self.calls > 0, false)],
-            Stage::Locking(_) | Stage::Extending(_) | Stage::Releasing(_) => {
+        let adopts = search.roles.get(self.role).is_some_and(|role| role.adopts);
+        let mut calls = match self.stage {
+            Stage::Free => {
+                let begin = if adopts { Input::Adopt } else { Input::Lock };
+                vec![(begin, self.calls > 0, false)]
+            }
+            Stage::Locking(_) | Stage::Extending(_) | Stage::Releasing(_) | Stage::HandingBack(_) => {
                 vec![(Input::Cancel, has_cancels, true)]
             }
             Stage::Holding => vec![
-                (Input::Release, true, false),
+                (Input::Release, !self.leaves(search), false),
                 (Input::Drop, has_cancels, true),
                 (Input::Extend, has_extends, true),
+                (Input::HandBack, self.hand_backs > 0, true),
             ],
-            Stage::NotReleased => vec![(Input::Drop, true, false)],
+            Stage::Returned => vec![
+                (Input::Drop, true, false),
+                (Input::HandBack, self.hand_backs > 0 && self.adopted().is_some(), true),
+            ],
         };
+        let has_begun = self.stage != Stage::Free || !self.processes.is_empty();
+        calls.push((Input::Crash, self.crashes > 0 && has_begun, true));
         let possible = calls.into_iter().filter(|(_, is_possible, _)| *is_possible);
         let choice = |(input, _, is_optional)| Choice {
             input,

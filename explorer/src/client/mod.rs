@@ -1,5 +1,6 @@
 //! [`Client`]: a process that takes a lock and gives it back, as the façade does it with the real machines.
 
+mod calls;
 mod choice;
 
 pub(crate) use choice::{Choice, Input};
@@ -8,14 +9,13 @@ use std::sync::atomic::Ordering;
 
 use redsync_core::{
     Moment, Released,
-    machine::{Acquire, Event, Extend, ExtendCause, NodeSet, Release},
+    machine::{Event, ExtendCause, NodeSet},
 };
 
 use crate::{
-    held::Held,
+    held::{Ending, Held},
     holding::Holding,
     message::{Reply, Request},
-    plans,
     process::{Board, Deeds, Finished, Numbers, Process, Running},
     search::{NODES, Role, Search},
 };
@@ -28,8 +28,20 @@ pub(crate) enum Stage {
     Holding,
     Extending(usize),
     Releasing(usize),
-    /// A release has failed and returned the guard, which is to be dropped.
-    NotReleased,
+    HandingBack(usize),
+    /// A release has failed, or the lock could not be handed back, and the guard was returned, which is to be dropped.
+    Returned,
+}
+
+/// A change of what is to become of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It is not to be good any more.
+    Released,
+    /// It is good again.
+    HandedBack,
+    /// Who used it has stopped for good.
+    Crashed,
 }
 
 /// What came of an input.
@@ -40,6 +52,9 @@ pub(crate) struct Effects {
     pub(crate) ended: Vec<u8>,
     pub(crate) released: Option<Released>,
     pub(crate) not_locked: bool,
+    /// The fencing number of a lock that was granted.
+    pub(crate) fence: Option<u8>,
+    pub(crate) turn: Option<Turn>,
     pub(crate) breach: Option<&'static str>,
 }
 
@@ -51,7 +66,11 @@ pub(crate) struct Client {
     pub(crate) calls: u8,
     pub(crate) extends: u8,
     pub(crate) cancels: u8,
+    pub(crate) hand_backs: u8,
+    pub(crate) crashes: u8,
     pub(crate) rounds: u8,
+    /// The validity of what was taken in this round or an earlier one is over.
+    pub(crate) over: u8,
     pub(crate) holding: Option<Holding>,
     pub(crate) processes: Vec<Option<Process>>,
     /// The client's own time where there are no ticks for all.
@@ -72,7 +91,10 @@ impl Client {
             calls: of.calls,
             extends: of.extends,
             cancels: of.cancels,
+            hand_backs: of.hand_backs,
+            crashes: of.crashes,
             rounds: 0,
+            over: 0,
             holding: None,
             processes: Vec::new(),
             now: Moment::from_origin(std::time::Duration::from_secs(1)),
@@ -89,22 +111,25 @@ impl Client {
         match input {
             Input::Lock => self.lock(setting, &mut effects),
             Input::Extend => self.extend(setting, &mut effects),
+            Input::Adopt => self.adopt(setting, &mut effects),
+            Input::HandBack => self.hand_back(setting, &mut effects),
+            Input::Crash => self.crash(&mut effects),
+            Input::KeyEnds(round) => self.see_key_end(round),
             Input::Release => self.release(setting, &mut effects),
             Input::Drop => {
                 if self.stage == Stage::Holding {
                     self.cancels -= 1;
                 }
-                self.release(setting, &mut effects);
-                self.cancel(&mut effects);
-                // Nobody sees what a dropped guard's release returns.
-                effects.released = None;
+                self.drop_guard(setting, &mut effects);
             }
             Input::Cancel => {
                 self.cancels -= 1;
-                self.cancel(&mut effects);
+                self.cancel(setting, &mut effects);
             }
-            Input::Tick(slot) => self.tick(usize::from(slot), now.is_none(), &mut effects),
-            Input::Reply { request, reply, cancelled } => self.reply(request, reply, cancelled, &mut effects),
+            Input::Tick(slot) => self.tick(usize::from(slot), now.is_none(), setting, &mut effects),
+            Input::Reply { request, reply, cancelled } => {
+                self.reply(request, reply, cancelled, setting, &mut effects);
+            }
         }
         while matches!(self.processes.last(), Some(None)) {
             self.processes.pop();
@@ -128,78 +153,64 @@ impl Client {
         Numbers { last: self.rounds, doubts: setting.doubts.clone() }
     }
 
-    fn lock(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
-        self.calls -= 1;
-        let plan = plans::acquire(setting.search, self.role(setting));
-        let machine = Acquire::new(plan, self.numbers(setting), self.now);
-        let slot = self.start(Running::Acquire(machine));
-        self.stage = Stage::Locking(slot);
-        self.drain(slot, effects);
-    }
-
-    fn extend(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
-        let role = self.role(setting);
-        let Some(holding) = &self.holding else { return };
-        self.extends -= 1;
-        let plan =
-            plans::extend(setting.search, role, holding.held.to_extend(plans::all_nodes(), role.revive));
-        let machine = Extend::new(plan, self.numbers(setting), self.now);
-        let slot = self.start(Running::Extend(machine));
-        if let Some(Some(process)) = self.processes.get_mut(slot) {
-            process.follows = true;
-        }
-        self.note(slot);
-        self.stage = Stage::Extending(slot);
-        self.drain(slot, effects);
-    }
-
-    fn release(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
-        let Some(holding) = &self.holding else { return };
-        let target = holding.held.give_back(plans::all_nodes());
-        self.tell_followers(effects);
-        let plan = plans::release(setting.search, self.role(setting), target);
-        let machine = Release::new(plan, self.numbers(setting), self.now);
-        let slot = self.start(Running::Release(machine));
-        self.stage = Stage::Releasing(slot);
-        self.drain(slot, effects);
-    }
-
-    /// Tells who keeps in step with the lock that it was given back, as the façade does before their next event.
-    fn tell_followers(&mut self, effects: &mut Effects) {
+    /// Tells who keeps in step with the lock how it has ended, as the façade does before their next event.
+    fn tell_followers(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
+        let ending = self.holding.as_ref().and_then(|holding| holding.held.state().ending());
         for slot in 0..self.processes.len() {
             let process = self.processes.get_mut(slot).and_then(Option::as_mut);
-            if let Some(process) = process.filter(|process| process.follows) {
-                process.follows = false;
-                process.handle(Event::Cancel, self.now);
-                self.drain(slot, effects);
+            if let Some(process) = process.filter(|process| process.follows)
+                && std::mem::replace(&mut process.told, ending) != ending
+                && let Some(event) = ending.and_then(Ending::event)
+            {
+                process.handle(event, self.now);
+                self.drain(slot, setting, effects);
             }
         }
     }
 
     /// The future of the call is dropped; what is left goes on in the background.
-    fn cancel(&mut self, effects: &mut Effects) {
+    fn cancel(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
         let (slot, stage) = match self.stage {
             Stage::Locking(slot) => (slot, Stage::Free),
             Stage::Extending(slot) => (slot, Stage::Holding),
             Stage::Releasing(slot) => (slot, Stage::Free),
-            Stage::Free | Stage::Holding | Stage::NotReleased => return,
+            Stage::HandingBack(slot) => (slot, Stage::Returned),
+            Stage::Free | Stage::Holding | Stage::Returned => return,
         };
         self.stage = stage;
         if stage == Stage::Free {
             self.holding = None;
         }
-        self.tell(slot, Event::Cancel, effects);
+        self.tell(slot, Event::Cancel, setting, effects);
+        if stage == Stage::Returned {
+            // The guard is dropped with the call that has it.
+            self.drop_guard(setting, effects);
+        }
     }
 
-    fn tick(&mut self, slot: usize, jumps: bool, effects: &mut Effects) {
+    fn drop_guard(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
+        self.release(setting, effects);
+        self.cancel(setting, effects);
+        // Nobody sees what a dropped guard's release returns.
+        effects.released = None;
+    }
+
+    fn tick(&mut self, slot: usize, jumps: bool, setting: &Setting<'_>, effects: &mut Effects) {
         let wait = self.processes.get(slot).and_then(Option::as_ref).and_then(|process| process.wait);
         if let Some((at, _)) = wait.filter(|_| jumps) {
             self.now = self.now.max(at);
         }
-        self.tell(slot, Event::Tick, effects);
+        self.tell(slot, Event::Tick, setting, effects);
     }
 
-    fn reply(&mut self, request: Request, reply: Reply, cancelled: bool, effects: &mut Effects) {
+    fn reply(
+        &mut self,
+        request: Request,
+        reply: Reply,
+        cancelled: bool,
+        setting: &Setting<'_>,
+        effects: &mut Effects,
+    ) {
         let slot = usize::from(request.process);
         let Some(Some(process)) = self.processes.get_mut(slot) else { return };
         let Some(id) = process.answer(request) else { return };
@@ -207,9 +218,9 @@ impl Client {
         if cancelled {
             self.cancels -= 1;
             process.handle(event, self.now);
-            return self.cancel(effects);
+            return self.cancel(setting, effects);
         }
-        self.tell(slot, event, effects);
+        self.tell(slot, event, setting, effects);
     }
 
     fn start(&mut self, running: Running) -> usize {
@@ -223,11 +234,11 @@ impl Client {
         slot
     }
 
-    fn tell(&mut self, slot: usize, event: Event, effects: &mut Effects) {
+    fn tell(&mut self, slot: usize, event: Event, setting: &Setting<'_>, effects: &mut Effects) {
         let Some(Some(process)) = self.processes.get_mut(slot) else { return };
         process.handle(event, self.now);
         self.note(slot);
-        self.drain(slot, effects);
+        self.drain(slot, setting, effects);
     }
 
     /// Takes in what a machine has found out that keeps in step with the lock, as the façade's `Following` does.
@@ -238,13 +249,14 @@ impl Client {
             Running::Acquire(machine) => holding.note(machine, slot),
             Running::Extend(machine) => holding.note(machine, slot),
             Running::Release(machine) => holding.note(machine, slot),
+            Running::Adopt(machine) | Running::HandBack(machine) => holding.note(machine, slot),
         }
     }
 
-    fn drain(&mut self, slot: usize, effects: &mut Effects) {
+    fn drain(&mut self, slot: usize, setting: &Setting<'_>, effects: &mut Effects) {
         let Some(Some(process)) = self.processes.get_mut(slot) else { return };
         let place = u8::try_from(slot).unwrap_or(u8::MAX);
-        let Deeds { sent, finished, is_idle, is_endless } = process.drain(place, &mut self.rounds);
+        let Deeds { sent, finished, is_idle, is_endless } = process.drain(place, &mut self.rounds, setting.search);
         effects.sent.extend(sent);
         if is_endless {
             effects.breach = Some("a machine goes on without an event");
@@ -253,7 +265,7 @@ impl Client {
             effects.breach = Some("a call that ends twice");
         }
         for result in finished {
-            self.finish(slot, result, effects);
+            self.finish(slot, result, setting, effects);
         }
         if is_idle && let Some(place) = self.processes.get_mut(slot) {
             *place = None;
@@ -262,14 +274,16 @@ impl Client {
     }
 
     /// Takes the result of a call, unless nobody waits for it any more.
-    fn finish(&mut self, slot: usize, result: Finished, effects: &mut Effects) {
+    fn finish(&mut self, slot: usize, result: Finished, setting: &Setting<'_>, effects: &mut Effects) {
         let is_awaited = self.awaited() == Some(slot);
         if !is_awaited {
             return;
         }
         self.stage = match result {
             Finished::Locked(lease) => {
-                self.holding = Some(Holding::new(lease, self.rounds));
+                effects.fence = lease.fence.map(|fence| u8::try_from(fence).unwrap_or(u8::MAX));
+                let adopts = self.role(setting).adopts;
+                self.holding = Some(if adopts { Holding::adopted } else { Holding::new }(lease, self.rounds));
                 if let Some(Some(process)) = self.processes.get_mut(slot) {
                     process.follows = true;
                 }
@@ -289,8 +303,14 @@ impl Client {
             }
             Finished::NotReleased(not_deleted) => {
                 self.with_held(|held, _| held.keep_only(not_deleted));
-                Stage::NotReleased
+                Stage::Returned
             }
+            Finished::HandedBack => {
+                effects.turn = Some(Turn::HandedBack);
+                self.holding = None;
+                Stage::Free
+            }
+            Finished::NotHandedBack => Stage::Returned,
         };
     }
 

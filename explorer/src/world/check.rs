@@ -2,9 +2,10 @@
 
 use redsync_core::{Moment, Released};
 
-use super::{Breach, World};
+use super::{Breach, Key, Prospect, Seat, World};
 use crate::{
     arena::{Arena, Step},
+    message::TOKEN,
     search::{Search, Time},
 };
 
@@ -24,7 +25,7 @@ pub(super) fn result(step: &Step, deleted: u8, search: &Search) -> Option<Breach
     if released == Released::Held && (deleted.count_ones() as usize) < needed {
         return Some("a release says that the lock was held, and a quorum did not hold it");
     }
-    (was_gone && search.time == Time::Endless)
+    (was_gone && search.time == Time::Endless && !search.keys_end)
         .then_some("a release says that the lock was gone, and it was not")
 }
 
@@ -45,11 +46,26 @@ impl World {
         if !self.clients().all(|(_, seat)| arena.view(seat.state).is_over) {
             return Some("a call never ends");
         }
-        let mut left = (0..).zip(&self.nodes).filter_map(|(node, key)| Some((node, key.as_ref()?)));
-        let is_excused = |(node, key): (u8, &super::Key)| {
-            let seat = self.seats.get(usize::from(key.client)).copied().flatten();
-            seat.is_some_and(|seat| seat.excused & (1 << node) != 0)
-        };
-        (!left.all(is_excused)).then_some("a key is left behind")
+        if arena.search().keys_end {
+            return None;
+        }
+        (0..).zip(&self.nodes).find_map(|(node, key)| self.check_left(node, key.as_ref()))
+    }
+
+    /// What is wrong with what is left at a node.
+    fn check_left(&self, node: u8, key: Option<&Key>) -> Option<Breach> {
+        let is_excused = |seat: &Seat| seat.excused & (1 << node) != 0;
+        let excuses = self.seats.iter().flatten().any(is_excused);
+        let has_stood = self.stood & (1 << node) != 0;
+        match key {
+            Some(key) if key.value == TOKEN => (self.prospect == Prospect::Gone && !excuses)
+                .then_some("the token's value is left behind"),
+            Some(key) => {
+                let seat = self.seats.get(usize::from(key.client)).and_then(Option::as_ref);
+                (!seat.is_some_and(is_excused)).then_some("a key is left behind")
+            }
+            None => (self.prospect == Prospect::Stands && has_stood && !excuses)
+                .then_some("a token that nobody has used is lost"),
+        }
     }
 }

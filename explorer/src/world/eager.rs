@@ -10,7 +10,7 @@ use super::{Happening, World};
 use crate::{
     arena::Arena,
     client::Input,
-    message::{Leg, Message, Reply, What},
+    message::{Leg, Message, NOTHING, Reply, Request, What, is_of_lineage},
     search::Time,
 };
 
@@ -31,6 +31,7 @@ impl World {
             | Happening::GiveUp(_)
             | Happening::Lose(_)
             | Happening::Fail(_)
+            | Happening::End(_)
             | Happening::Pass => false,
         })
     }
@@ -40,41 +41,62 @@ impl World {
     fn is_eager_input(&self, client: usize, input: Input, arena: &Arena<'_>) -> bool {
         let Some(view) = self.view(client, arena) else { return false };
         match input {
-            Input::Lock => view.choices.len() == 1 && !self.network.iter().any(|at| at.is_heard_by(client)),
+            Input::Lock | Input::Adopt => {
+                view.choices.len() == 1 && !self.network.iter().any(|at| at.is_heard_by(client))
+            }
             Input::Tick(slot) => {
                 let rests = view.locking == Some((usize::from(slot), WaitReason::RetryDelay));
                 rests && view.can_be_cancelled.is_none() && !view.is_exact
             }
-            Input::Extend | Input::Release | Input::Drop | Input::Cancel | Input::Reply { .. } => false,
+            Input::Extend
+            | Input::Release
+            | Input::HandBack
+            | Input::Drop
+            | Input::Cancel
+            | Input::Crash
+            | Input::KeyEnds(_)
+            | Input::Reply { .. } => false,
         }
     }
 
-    /// A delete of what does not stand there, and never will.
+    /// A request about what does not stand there, and never will.
     fn is_dead(&self, message: &Message, arena: &Arena<'_>) -> bool {
         let request = message.request;
-        let is_delete = matches!(request.what, What::Undo | What::GiveBack);
         let can_fail = self.faults > 0 && message.leg == Leg::There;
-        let can_be_revived = arena.search().roles.iter().any(|role| role.revive);
-        if !is_delete || can_fail || can_be_revived || request.value == 0 {
+        let search = arena.search();
+        let can_be_revived = search.roles.iter().any(|role| role.revive);
+        if can_fail || can_be_revived || request.value == 0 {
             return false;
         }
-        let is_its = |client: u8, value: u8| client == message.client && value == request.value;
-        let stands = self.nodes.get(usize::from(request.node)).copied().flatten();
-        let comes = self.network.iter().any(|at| {
-            at.is_request()
-                && at.request.node == request.node
-                && is_its(at.client, at.request.value)
-                && matches!(at.request.what, What::Set | What::SetOrLook)
-        });
-        !comes && !stands.is_some_and(|key| is_its(key.client, key.value))
+        let is_empty = self.node(request.node).key.is_none();
+        match request.what {
+            // Once a node is empty, nothing of the token's lineage comes to stand there again.
+            What::Undo | What::GiveBack if request.other != NOTHING => is_empty && !self.may_stand(message),
+            What::Undo | What::GiveBack | What::Raise => !self.may_stand(message),
+            // The token's TTL is the only thing that it could change, and ends never here.
+            What::SetBack => search.time == Time::Endless && !self.may_stand(message),
+            What::Rotate | What::HandBack => is_empty && search.roles.iter().all(|role| role.adopts),
+            What::Set | What::SetOrLook | What::Extend | What::Revive => false,
+        }
     }
 
-    /// Whether the SET at the same node is unanswered: it matters which reply comes first, as an undo is repeated then.
+    /// Whether the client's value stands at the node, or may come to stand there.
+    fn may_stand(&self, message: &Message) -> bool {
+        let Request { node, value, .. } = message.request;
+        let comes = self.network.iter().any(|at| {
+            at.is_request()
+                && (at.client, at.request.node, at.request.value) == (message.client, node, value)
+                && at.request.what.sets()
+        });
+        comes || self.node(node).key.is_some_and(|key| key.holds(message.client, value))
+    }
+
+    /// Whether what set it at the same node is unanswered: it matters which reply comes first, as an undo is repeated then.
     fn is_set_unanswered(&self, undo: &Message) -> bool {
         self.network.iter().any(|at| {
             at.is_heard_by(usize::from(undo.client))
                 && (at.request.process, at.request.node) == (undo.request.process, undo.request.node)
-                && matches!(at.request.what, What::Set | What::SetOrLook)
+                && matches!(at.request.what, What::Set | What::SetOrLook | What::Rotate)
         })
     }
 
@@ -87,20 +109,39 @@ impl World {
         // What is in doubt about a fixed value has a bearing on the rounds to come.
         let is_past = request.value != 0 || (view.starts_no_round && arena.search().time == Time::Endless);
         let has_failed = arena.search().faults.failed && self.faults < arena.search().faults.most;
+        let is_of_live_round = view.live_round == Some(request.round);
+        // What becomes of a rotation that was given up depends on how an adopted lock ends.
+        let has_ended = view.live_round.is_none() || !is_of_lineage(request.value);
         is_past
             && match (request.what, reply) {
-                (What::Undo, Reply::Granted | Reply::OtherValue | Reply::Missing) => {
-                    !self.is_set_unanswered(message)
-                }
+                (
+                    What::Undo | What::SetBack,
+                    Reply::Granted | Reply::Told { .. } | Reply::OtherValue | Reply::Missing,
+                ) => has_ended && !self.is_set_unanswered(message),
                 (What::GiveBack, Reply::Granted | Reply::OtherValue | Reply::Missing) => !view.is_releasing,
-                (What::Set | What::SetOrLook, Reply::Granted | Reply::Unknown) => {
-                    view.live_round != Some(request.round)
+                (What::Set | What::SetOrLook, Reply::Granted | Reply::Told { .. } | Reply::Unknown) => {
+                    !is_of_live_round
                 }
                 (What::Set | What::SetOrLook, Reply::Taken | Reply::SameValue) => {
-                    view.live_round != Some(request.round) && !has_failed
+                    !is_of_live_round && !has_failed
                 }
+                (What::Rotate, Reply::Told { .. } | Reply::Unknown) => view.live_round.is_none(),
+                (What::Rotate, Reply::Adopted | Reply::OtherValue | Reply::Missing) => {
+                    view.live_round.is_none() && !has_failed
+                }
+                (What::HandBack, _) => !view.is_handing_back,
+                (What::Raise, _) => !is_of_live_round,
+                (What::SetBack, Reply::Adopted) => view.live_round.is_none() && !self.is_set_unanswered(message),
                 (What::Extend | What::Revive, _)
-                | (What::Undo | What::GiveBack | What::Set | What::SetOrLook, _) => false,
+                | (
+                    What::Undo
+                    | What::GiveBack
+                    | What::SetBack
+                    | What::Set
+                    | What::SetOrLook
+                    | What::Rotate,
+                    _,
+                ) => false,
             }
     }
 }

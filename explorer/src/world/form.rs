@@ -46,10 +46,10 @@ impl World {
     fn permuted(&self, order: usize, places: &[u8; NODES], arena: &mut Arena<'_>) -> Self {
         let mut world = self.clone();
         for (place, from) in inverse(places).into_iter().enumerate() {
-            if let Some(node) = world.nodes.get_mut(place) {
-                *node = self.nodes.get(from).copied().flatten();
-            }
+            let place = u8::try_from(place).unwrap_or(u8::MAX);
+            world.set_node(place, self.node(u8::try_from(from).unwrap_or(u8::MAX)));
         }
+        world.stood = permuted_bits(self.stood, places);
         for seat in world.seats.iter_mut().flatten() {
             seat.state = arena.permute(seat.state, order);
             seat.deleted = permuted_bits(seat.deleted, places);

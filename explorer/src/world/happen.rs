@@ -1,9 +1,9 @@
 //! How the world goes on.
 
-use super::{Breach, Happening, Key, Seat, World};
+use super::{Breach, Happening, Key, Prospect, Seat, World};
 use crate::{
     arena::Arena,
-    client::Input,
+    client::{Input, Turn},
     message::{Leg, Message, Reply, Request, What},
     search::{Search, Time},
 };
@@ -23,6 +23,7 @@ impl World {
             }
             Happening::Lose(index) => self.fault(index, Reply::Unknown).and(None),
             Happening::Fail(index) => self.fault(index, Reply::Failed).and(None),
+            Happening::End(node) => self.end(node, arena),
             Happening::Pass => {
                 self.pass(time);
                 None
@@ -36,7 +37,8 @@ impl World {
         let before = *message;
         *message = before.answered(reply);
         self.faults -= 1;
-        if reply == Reply::Unknown && before.request.value == 0 {
+        // Who hands back does not ask again once a quorum has answered.
+        if reply == Reply::Unknown && before.request.value == 0 || before.request.what == What::HandBack {
             self.excuse(before.client, before.request.node);
         }
         Some(before)
@@ -68,6 +70,12 @@ impl World {
         debug_assert!(time != Time::Endless, "no ticks without a clock");
     }
 
+    /// A key ends, and with it the time of its lock.
+    fn end(&mut self, node: usize, arena: &mut Arena<'_>) -> Option<Breach> {
+        let key = self.nodes.get_mut(node)?.take()?;
+        self.input(usize::from(key.client), Input::KeyEnds(key.round), arena)
+    }
+
     fn deliver(&mut self, index: usize, cancelled: bool, arena: &mut Arena<'_>) -> Option<Breach> {
         let message = self.network.remove(index);
         let Leg::Back(reply) = message.leg else { return None };
@@ -89,7 +97,23 @@ impl World {
         }
         // What was sent at the machine's end has nobody who would listen.
         self.close(number, &step.ended);
-        step.breach.or_else(|| super::check::result(&step, deleted, arena.search()))
+        step.turn.into_iter().for_each(|turn| self.turn(client, turn));
+        let does_not_rise = step.fence.is_some_and(|fence| fence <= std::mem::replace(&mut self.fence, fence));
+        let breach = step.breach.or(does_not_rise.then_some("a fencing number does not rise"));
+        breach.or_else(|| super::check::result(&step, deleted, arena.search()))
+    }
+
+    /// What becomes of the token by what a client does.
+    fn turn(&mut self, client: usize, turn: Turn) {
+        self.prospect = match (turn, self.prospect) {
+            (Turn::Released, Prospect::Stands | Prospect::Gone) => Prospect::Gone,
+            // Who hands back what another has released was given the lock in between.
+            (Turn::HandedBack | Turn::Crashed, Prospect::Stands) => Prospect::Stands,
+            (Turn::HandedBack | Turn::Crashed, Prospect::Gone) | (_, Prospect::Open) => Prospect::Open,
+        };
+        if turn == Turn::Crashed && let Some(seat) = self.seats.get_mut(client).and_then(Option::as_mut) {
+            seat.excused = u8::MAX;
+        }
     }
 
     /// Nobody listens to replies to these machines any more.
@@ -127,41 +151,22 @@ impl World {
         breach
     }
 
-    /// What a server does: no more than `SET NX PX`, and the scripts' comparing.
     fn at_node(&mut self, message: &Message, arena: &Arena<'_>) -> (Reply, Option<Breach>) {
-        let Request { node, value, what, round, .. } = message.request;
+        let Request { node, value, what, ttl, .. } = message.request;
         let ends = match arena.search().time {
             Time::Endless => u8::MAX,
-            Time::Ticks { ttl, .. } => self.tick.saturating_add(ttl),
+            Time::Ticks { .. } => self.tick.saturating_add(ttl),
         };
-        let key = Key { client: message.client, round, value, ends };
-        let stands = self.nodes.get(usize::from(node)).copied().flatten();
-        let is_same = stands.is_some_and(|at| at.value == value && (value == 0 || at.client == key.client));
-        let (then, reply) = match (what, stands) {
-            (What::Set | What::SetOrLook, None) => (Some(key), Reply::Granted),
-            (What::SetOrLook, Some(_)) if is_same => (stands, Reply::SameValue),
-            (What::Set | What::SetOrLook, Some(_)) => (stands, Reply::Taken),
-            (What::Extend | What::Revive, Some(at)) if is_same => {
-                (Some(Key { ends: at.ends.max(ends), ..at }), Reply::Granted)
-            }
-            (What::Revive, None) => (Some(key), Reply::Revived),
-            (What::Undo | What::GiveBack, Some(_)) if is_same => (None, Reply::Granted),
-            (What::Extend | What::Revive | What::Undo | What::GiveBack, Some(_)) => {
-                (stands, Reply::OtherValue)
-            }
-            (What::Extend | What::Undo | What::GiveBack, None) => (stands, Reply::Missing),
-        };
-        if reply == Reply::Revived && value == 0 {
+        let before = self.node(node);
+        let mut after = before;
+        let reply = after.carry_out(message, ends);
+        self.set_node(node, after);
+        if (reply == Reply::Revived && value == 0) || (what.removes() && self.comes_unheard(message)) {
             self.excuse(message.client, node);
         }
-        if matches!(what, What::Undo | What::GiveBack) && self.comes_unheard(message) {
-            self.excuse(message.client, node);
-        }
-        if let Some(place) = self.nodes.get_mut(usize::from(node)) {
-            *place = then;
-        }
-        let deleted = stands.filter(|_| then.is_none());
-        (reply, deleted.and_then(|key| self.deleted(key, message, arena)))
+        let is_still_there = |key: &Key| after.key.is_some_and(|now| now.holds(key.client, key.value));
+        let removed = before.key.filter(|key| !is_still_there(key));
+        (reply, removed.and_then(|key| self.removed(key, message, arena)))
     }
 
     /// Whether what this delete is to remove may still be set by a request that its client has given up.
@@ -170,11 +175,11 @@ impl World {
         self.network.iter().any(|at| {
             (at.leg, at.client) == (Leg::ThereUnheard, delete.client)
                 && (at.request.node, at.request.value) == (node, value)
-                && matches!(at.request.what, What::Set | What::SetOrLook | What::Revive)
+                && at.request.what.sets()
         })
     }
 
-    fn deleted(&mut self, key: Key, message: &Message, arena: &Arena<'_>) -> Option<Breach> {
+    fn removed(&mut self, key: Key, message: &Message, arena: &Arena<'_>) -> Option<Breach> {
         let Request { what, round, node, .. } = message.request;
         if what == What::GiveBack && (key.client, key.round) == (message.client, round) {
             self.seat(message.client)?.deleted |= 1 << node;

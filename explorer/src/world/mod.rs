@@ -4,6 +4,7 @@ mod check;
 mod eager;
 mod form;
 mod happen;
+mod node;
 
 pub(crate) use form::Renamed;
 
@@ -11,11 +12,13 @@ use std::time::Duration;
 
 use redsync_core::Moment;
 
+use node::Node;
+
 use crate::{
     arena::{Arena, State, View},
     client::{Choice, Client, Input},
     message::{Leg, Message, Number},
-    search::{NODES, Time},
+    search::{NODES, Search, Time},
 };
 
 /// The most clients.
@@ -42,12 +45,30 @@ pub(crate) struct Key {
     pub(crate) ends: u8,
 }
 
+/// What is to become of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Prospect {
+    /// It is to stand wherever it has stood.
+    Stands,
+    /// Its lock was released, so that it is to stand nowhere.
+    Gone,
+    /// Nothing certain, by what clients have done.
+    Open,
+}
+
 /// Everything at one time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct World {
     pub(crate) tick: u8,
     pub(crate) faults: u8,
     pub(crate) nodes: [Option<Key>; NODES],
+    /// Where the counters stand.
+    counters: [u8; NODES],
+    /// The highest fencing number that was granted.
+    fence: u8,
+    prospect: Prospect,
+    /// The nodes where the token's value has stood, one bit each.
+    stood: u8,
     pub(crate) seats: [Option<Seat>; CLIENTS],
     pub(crate) network: Vec<Message>,
 }
@@ -72,6 +93,8 @@ pub(crate) enum Happening {
     Lose(usize),
     /// A request certainly does not arrive.
     Fail(usize),
+    /// The key at this node ends.
+    End(usize),
     /// A tick passes.
     Pass,
 }
@@ -83,11 +106,24 @@ impl World {
     pub(crate) fn first(arena: &mut Arena<'_>) -> Self {
         let search = arena.search();
         let mut seats = [None; CLIENTS];
-        for (number, (seat, role)) in seats.iter_mut().zip(&search.roles).enumerate() {
+        for (seat, role) in seats.iter_mut().zip(&search.roles) {
+            // Those who do the same are the same, whoever they are.
+            let number = search.roles.iter().position(|other| other == role).unwrap_or_default();
             *seat = Some(Seat { state: arena.first(Client::new(number, role)), deleted: 0, excused: 0 });
         }
-        let faults = search.faults.most;
-        let mut world = Self { tick: 0, faults, nodes: [None; NODES], seats, network: Vec::new() };
+        let stands = search.token.map_or([false; NODES], |token| token.stands);
+        let counters = search.token.filter(|_| search.fenced).map_or([0; NODES], |token| token.counters);
+        let mut world = Self {
+            tick: 0,
+            faults: search.faults.most,
+            nodes: stands.map(|stands| stands.then_some(Key::of_token(u8::MAX))),
+            counters,
+            fence: counters.first().copied().unwrap_or_default(),
+            prospect: Prospect::Stands,
+            stood: (0..).zip(stands).fold(0, |bits, (node, stands)| bits | u8::from(stands) << node),
+            seats,
+            network: Vec::new(),
+        };
         world.settle(arena);
         world
     }
@@ -96,7 +132,7 @@ impl World {
     pub(crate) fn now(&self, time: Time) -> Option<Moment> {
         let now = Moment::from_origin(Duration::from_secs(100));
         matches!(time, Time::Ticks { .. })
-            .then(|| now.plus(crate::search::Search::TICK * u32::from(self.tick)))
+            .then(|| now.plus(Search::TICK * u32::from(self.tick)))
     }
 
     /// The clients by their number, as they are now.
@@ -120,6 +156,7 @@ impl World {
                 }
             }
         }
+        self.ends(arena.search(), happenings);
         if let Time::Ticks { last, .. } = time
             && self.tick < last
         {
@@ -138,6 +175,29 @@ impl World {
         let is_under_way = |at: &Message| at.is_heard_by(client) && hung != Some(at.request.node);
         let is_patient = view.is_patient || hung.is_some();
         is_patient && choice.is_timeout && self.network.iter().any(is_under_way)
+    }
+
+    /// Keys that may end.
+    fn ends(&self, search: &Search, happenings: &mut Vec<Happening>) {
+        if search.keys_end {
+            let standing = (0..).zip(&self.nodes).filter(|(_, key)| key.is_some());
+            happenings.extend(standing.map(|(node, _)| Happening::End(node)));
+        }
+    }
+
+    fn node(&self, node: u8) -> Node {
+        let place = usize::from(node);
+        Node {
+            key: self.nodes.get(place).copied().flatten(),
+            counter: self.counters.get(place).copied().unwrap_or_default(),
+        }
+    }
+
+    fn set_node(&mut self, node: u8, now: Node) {
+        let place = usize::from(node);
+        if let (Some(key), Some(counter)) = (self.nodes.get_mut(place), self.counters.get_mut(place)) {
+            (*key, *counter) = (now.key, now.counter);
+        }
     }
 
     fn messages(&self, arena: &Arena<'_>, happenings: &mut Vec<Happening>) -> bool {
