@@ -215,6 +215,27 @@ fn what_another_adopter_sets_back_late_goes_with_the_lock() {
 }
 
 #[test]
+fn what_a_rival_sets_back_after_the_release_goes_as_well() {
+    for gives_up in [true, false] {
+        let quorum = Quorum::of(3);
+        let token = handed_over(&quorum);
+        let rivals = format!("{}{:016x}", &token.value()[..16], 7);
+        quorum.nodes[2].set(NAME, &rivals, Some(2 * TTL));
+        let guard = adopt(&quorum, &token);
+        assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
+        quorum.run_for(ms(500));
+        assert_eq!(quorum.values()[2].as_deref(), Some(&*rivals), "that is not ours");
+        if gives_up {
+            quorum.nodes[2].set(NAME, token.value(), Some(WAIT));
+        }
+        let before = quorum.runtime.now();
+        quorum.settle();
+        assert_eq!(quorum.keys_left(), usize::from(!gives_up));
+        assert!(quorum.runtime.now().since(before) <= TTL, "no longer than a rival can be about to");
+    }
+}
+
+#[test]
 fn a_late_grant_goes_with_the_lock() {
     // A node that stands still takes the rotation in when the lock was given back long since.
     for hands_back in [false, true] {
