@@ -236,6 +236,37 @@ fn what_a_rival_sets_back_after_the_release_goes_as_well() {
 }
 
 #[test]
+fn an_extension_that_comes_after_the_lock_was_handed_back_leaves_the_token_good() {
+    // What stands at the slow node when it takes in the extension, and what does in the end.
+    for (stands, is_good) in [(true, true), (false, false)] {
+        let quorum = Quorum::of(3);
+        let token = handed_over(&quorum);
+        let mutex = quorum.redsync.mutex(NAME).revive_on_extend(true);
+        // The servers get to know the scripts.
+        let guard = quorum.block_on(mutex.adopt(&token)).expect("the only one");
+        quorum.block_on(guard.extend()).expect("held");
+        quorum.block_on(guard.hand_back(&token)).expect("reachable");
+        let guard = quorum.block_on(mutex.adopt(&token)).expect("good again");
+        quorum.settle();
+        quorum.nodes[2].pause();
+        quorum.block_on(guard.extend()).expect("held");
+        quorum.block_on(guard.hand_back(&token)).expect("reachable");
+        if !stands {
+            quorum.nodes[2].wipe();
+        }
+        // What waits there is executed in the other order.
+        quorum.nodes[2].held().into_iter().rev().for_each(|held| held.reply());
+        quorum.nodes[2].resume();
+        quorum.settle();
+        let at_last = quorum.values();
+        assert_eq!(at_last[2].as_deref(), is_good.then(|| token.value()), "{at_last:?}");
+        let left = quorum.nodes[2].ttl(NAME);
+        assert!(left.is_none_or(|left| left > WAIT - ms(2000)), "{left:?}");
+        drop(adopt(&quorum, &token));
+    }
+}
+
+#[test]
 fn a_late_grant_goes_with_the_lock() {
     // A node that stands still takes the rotation in when the lock was given back long since.
     for hands_back in [false, true] {

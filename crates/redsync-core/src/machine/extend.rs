@@ -7,11 +7,11 @@ use super::{
     phase::{Pacer, Phase},
     round::Round,
     sweep::Sweep,
-    task::Task,
+    task::{SetBack, Task},
 };
 use crate::{
     Answer, Delay, Moment, Ttl, Value,
-    wire::{Command, Outcome, Refusal},
+    wire::{Command, Grant, Outcome, Refusal},
 };
 
 /// What an [`Extend`] is to do.
@@ -62,6 +62,19 @@ impl ExtendPlan {
             fence: self.fence,
         }
     }
+
+    /// Removes what was set for a lock that was released.
+    fn delete(&self) -> Task {
+        Task::Delete { value: self.value.clone(), former: self.former.clone() }
+    }
+
+    /// Sets back what was set for a lock that was handed back. A node where nothing stood is left with nothing: the token
+    /// may have been used since.
+    fn set_back(&self) -> Task {
+        let (value, nodes) = (self.value.clone(), self.quorum.nodes());
+        let former = self.former.clone();
+        former.map_or_else(|| self.delete(), |to| Task::SetBack(SetBack::where_told(value, to, nodes)))
+    }
 }
 
 /// Why and how an [`Extend`] failed. Nothing was deleted.
@@ -89,7 +102,8 @@ pub enum ExtendCause {
 /// Extends a lock.
 ///
 /// [`Event::Cancel`] before the result ends the call and changes nothing else; after it, it means that the
-/// lock was given back, so that keys which are set anew from then on are removed.
+/// lock was given back, so that keys which are set anew from then on are removed. After [`Event::HandedBack`] the value
+/// that the lock was adopted from is to stand again where it did.
 #[derive(Clone, Debug)]
 pub struct Extend<S = Box<dyn Source>> {
     plan: ExtendPlan,
@@ -113,8 +127,7 @@ impl<S: Source> Extend<S> {
     /// Starts at `now` with the first round.
     pub fn new(plan: ExtendPlan, source: S, now: Moment) -> Self {
         let nodes = plan.quorum.nodes();
-        let task = Task::Delete { value: plan.value.clone(), former: None };
-        let undo = Sweep::new(task, nodes, Resend::FRESH);
+        let undo = Sweep::new(plan.delete(), nodes, Resend::FRESH);
         let mut machine = Self {
             plan,
             source,
@@ -243,16 +256,32 @@ impl<S: Source> Extend<S> {
                 nodes.insert(id.node());
             }
         }
+        let has_replaced = self.note_replaced(id.node(), &outcome, now);
         // A key that was set anew after the lock was given back has nobody to remove it but us. Where rivals
         // may use the value too it is left to its TTL: the release has deleted there once, and a second delete
         // could hit what a rival has set since.
-        let may_have_revived = revived || doubtful || granted && self.plan.may_repeat.contains(id.node());
+        let may_have_revived = revived || has_replaced || doubtful || granted && self.plan.may_repeat.contains(id.node());
         if self.given_back && self.plan.revive && !self.plan.exact && may_have_revived {
             self.undo.want(id.node());
         }
         if matches!(self.phase, Phase::Asking { .. }) && index + 1 == self.rounds.len() {
             self.decide(now, false);
         }
+    }
+
+    /// Notes what the node had until then. Says whether that was the former value.
+    fn note_replaced(&mut self, node: usize, outcome: &Outcome, now: Moment) -> bool {
+        let (end, has_replaced) = match outcome {
+            Outcome::Granted(Grant { left: Some(left), .. }) => (now.plus(*left), true),
+            Outcome::Revived => (now, false),
+            Outcome::Granted(_) | Outcome::Refused(_) | Outcome::Failed(_) | Outcome::Unknown(_) => {
+                return false;
+            }
+        };
+        if let Task::SetBack(set_back) = self.undo.task_mut() {
+            set_back.note_end(node, end);
+        }
+        has_replaced
     }
 
     fn on_tick(&mut self, now: Moment) {
@@ -277,18 +306,25 @@ impl<S: Source> Extend<S> {
         }
     }
 
-    fn on_cancel(&mut self, now: Moment) {
+    /// Nobody wants it any more. What comes late is to be undone by this task.
+    fn on_end(&mut self, task: Task, now: Moment) {
         match self.phase {
             Phase::Asking { .. } | Phase::Resting { .. } => {
                 self.fail(ExtendCause::GaveUp(GaveUp::Cancelled), now)
             }
             // The call has ended, and nobody has seen how yet. Dropping it gives nothing back.
             Phase::Settling { .. } if self.result.is_some() => {}
-            Phase::Settling { .. } => {
-                self.given_back = true;
-                self.phase = Phase::settling(now, self.plan.ttl);
-            }
+            Phase::Settling { .. } => self.undo_late(task, now),
         }
+    }
+
+    /// What was undone in another way without a word, when the lock could not be handed back, is undone once more.
+    fn undo_late(&mut self, task: Task, now: Moment) {
+        let unconfirmed = self.undo.unconfirmed();
+        *self.undo.task_mut() = task;
+        unconfirmed.iter().for_each(|node| self.undo.want(node));
+        self.given_back = true;
+        self.phase = Phase::settling(now, self.plan.ttl);
     }
 
     fn stop_settling(&mut self) {
@@ -311,7 +347,8 @@ impl<S: Source> Machine for Extend<S> {
         match event {
             Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
             Event::Tick => self.on_tick(now),
-            Event::Cancel | Event::HandedBack => self.on_cancel(now),
+            Event::Cancel => self.on_end(self.plan.delete(), now),
+            Event::HandedBack => self.on_end(self.plan.set_back(), now),
         }
         self.outbox.extend(std::iter::from_fn(|| self.undo.next_request(&mut self.ids, now)));
         if !self.undo.retriable().is_empty() {

@@ -1,5 +1,7 @@
 //! [`Task`]: what a sweep does at each node.
 
+use std::time::Duration;
+
 use super::NodeSet;
 use crate::{Moment, Ttl, Value, wire::Command};
 
@@ -19,8 +21,8 @@ pub(super) struct SetBack {
     pub(super) to: Value,
     /// When the value would have ended at each node, where that is known.
     ends: Vec<Option<Moment>>,
-    /// What it stands for again where nothing is known.
-    otherwise: Ttl,
+    /// What it stands for again if no node has told, or nothing where it is not to stand at a node that has not told.
+    otherwise: Option<Ttl>,
 }
 
 impl Task {
@@ -41,11 +43,17 @@ impl Task {
 }
 
 impl SetBack {
+    /// Where no node tells, the value is to stand again for so long.
     pub(super) fn new(from: Value, to: Value, nodes: usize, otherwise: Ttl) -> Self {
-        Self { from, to, ends: vec![None; nodes], otherwise }
+        Self { from, to, ends: vec![None; nodes], otherwise: Some(otherwise) }
     }
 
-    /// A node has told when the value would have ended there.
+    /// At a node that does not tell that the value has stood there, nothing is to stand.
+    pub(super) fn where_told(from: Value, to: Value, nodes: usize) -> Self {
+        Self { from, to, ends: vec![None; nodes], otherwise: None }
+    }
+
+    /// A node has told when the value would have ended there, or that it has not stood.
     pub(super) fn note_end(&mut self, node: usize, end: Moment) {
         if let Some(place) = self.ends.get_mut(node) {
             *place = Some(end);
@@ -54,19 +62,28 @@ impl SetBack {
 
     /// The value stands again for as long as it would have stood anyway, and where that is over it is gone.
     fn command(&self, node: usize, now: Moment) -> Command {
-        match Ttl::new(self.left(node, now)) {
-            Some(ttl) => {
-                Command::Rotate { from: self.from.clone(), to: self.to.clone(), ttl, proposal: None }
+        let (from, to) = (self.from.clone(), self.to.clone());
+        let known = self.ends.get(node).copied().flatten();
+        match self.left(known, now).and_then(Ttl::new) {
+            Some(ttl) => Command::Rotate { from, to, ttl, proposal: None },
+            None => {
+                // Where the value has not stood, it has come from ours if it does now.
+                let former = Some(to).filter(|_| self.otherwise.is_none() && known.is_some());
+                Command::Release { value: from, former, in_one: false }
             }
-            None => Command::Release { value: self.from.clone(), former: None, in_one: false },
         }
     }
 
-    /// All nodes got it for the same time at about the same time, so that one may stand in for another that did not tell.
-    fn left(&self, node: usize, now: Moment) -> std::time::Duration {
-        let known = self.ends.get(node).copied().flatten();
-        let end = known.or_else(|| self.ends.iter().copied().flatten().max());
-        end.map_or(self.otherwise.as_duration(), |end| end.since(now))
+    fn left(&self, known: Option<Moment>, now: Moment) -> Option<Duration> {
+        let since = |end: Moment| end.since(now);
+        match self.otherwise {
+            // All nodes got it for the same time at about the same time, so that one may stand in for another.
+            Some(otherwise) => {
+                let end = known.or_else(|| self.ends.iter().copied().flatten().max());
+                Some(end.map_or(otherwise.as_duration(), since))
+            }
+            None => known.map(since),
+        }
     }
 }
 

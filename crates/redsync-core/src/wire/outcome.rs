@@ -24,7 +24,7 @@ pub enum Outcome {
 pub struct Grant {
     /// Where the lock's counter stands there now, if it was asked for.
     pub fence: Option<u64>,
-    /// How long the value that was rotated away would still have stood.
+    /// How long the value that was replaced would still have stood.
     pub left: Option<Duration>,
 }
 

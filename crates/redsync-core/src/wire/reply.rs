@@ -16,7 +16,7 @@ impl Command {
             Self::Acquire { look: false, proposal: None, .. } => set(reply),
             Self::Acquire { look: true, proposal: None, .. } => looked(reply),
             Self::Acquire { look, proposal: Some(_), .. } => drawn(reply, *look),
-            Self::Extend { revive, .. } => extended(reply, *revive),
+            Self::Extend { revive, former, .. } => extended(reply, *revive, former.is_some()),
             Self::Release { former, .. } => released(reply, former.is_some()),
             Self::Rotate { proposal, .. } => rotated(reply, proposal.is_some()),
             Self::Raise { .. } => raised(reply),
@@ -52,7 +52,12 @@ fn drawn(reply: &Reply, look: bool) -> Option<Outcome> {
     }
 }
 
-fn extended(reply: &Reply, revive: bool) -> Option<Outcome> {
+fn extended(reply: &Reply, revive: bool, is_adopted: bool) -> Option<Outcome> {
+    if let Reply::Array(_) = reply {
+        let numbers = numbers(reply).filter(|_| revive && is_adopted)?;
+        let [3, left] = numbers[..] else { return None };
+        return Some(Outcome::Granted(Grant { fence: None, left: Some(lasting(left)) }));
+    }
     match number(reply)? {
         1 => Some(Outcome::GRANTED),
         2 if revive => Some(Outcome::Revived),
@@ -108,6 +113,11 @@ fn numbers(reply: &Reply) -> Option<Vec<i64>> {
         Reply::Array(items) => items.iter().map(number).collect(),
         Reply::Nil | Reply::Integer(_) | Reply::Text(_) => None,
     }
+}
+
+/// What has no TTL stands for longer than any.
+fn lasting(left: i64) -> Duration {
+    u64::try_from(left).map_or(Duration::MAX, Duration::from_millis)
 }
 
 fn positive(number: i64) -> Option<u64> {

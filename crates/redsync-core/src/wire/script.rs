@@ -36,7 +36,7 @@ impl Script {
     /// Like [`Script::REVIVE`], for a lock that was adopted or has a fencing number.
     pub const RENEW: Self = Self {
         text: concat!(include_str!("fence.lua"), include_str!("renew.lua")),
-        sha1: "5d881d05e4246aad45b8965274f1e0dbe850cb73",
+        sha1: "a4cef8aab9d46554c787e3082a248402ccad76c4",
     };
     /// Like [`Script::RELEASE`], for a lock that was adopted.
     pub const RELEASE_ADOPTED: Self =

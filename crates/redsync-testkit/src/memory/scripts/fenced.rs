@@ -33,7 +33,7 @@ pub(super) fn acquire(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
 pub(super) fn renew(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
     let (fills, former) = (scope.arg(1)?, scope.arg(2)?);
     let held = keyspace.get(scope.key, scope.now)?;
-    let is_held = held == Some(scope.value);
+    let (is_held, is_missing) = (held == Some(scope.value), held.is_none());
     if !is_held {
         let is_ours = held.is_none_or(|held| !former.is_empty() && held == former);
         if fills != b"1" || !is_ours {
@@ -47,8 +47,9 @@ pub(super) fn renew(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
     if is_held {
         return lengthen(keyspace, scope);
     }
+    let left = pttl(keyspace, scope.key, scope.now);
     keyspace.set(scope.key, scope.value, Some(expires));
-    Ok(Reply::Integer(2))
+    Ok(if is_missing { Reply::Integer(2) } else { numbers([3, left]) })
 }
 
 pub(super) fn rotate(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
