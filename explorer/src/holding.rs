@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use redsync_core::{
-    Moment, Value,
+    Moment,
     machine::{Lease, Machine, NodeSet},
 };
 
-use crate::{held::Held, plans::HANDED_OVER};
+use crate::{held::Held, plans};
 
 /// A lock that a client holds or held.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Holding {
     /// By the token.
     pub(crate) fn adopted(lease: Lease, round: u8) -> Self {
         let held = Held::new(Arc::from("lock"), lease);
-        Self { held: held.adopted(Value::new(HANDED_OVER), false), round }
+        Self { held: held.adopted(plans::token(), false), round }
     }
 
     /// Takes in what a machine has found out, as the façade does until the lock is given back.
@@ -48,10 +48,7 @@ impl Clone for Holding {
             fence: self.held.fence,
         };
         let held = Held::new(Arc::clone(&self.held.name), lease);
-        let held = match &self.held.adopted_from {
-            Some(from) => held.adopted(from.clone(), false),
-            None => held,
-        };
+        let held = if self.held.adopted_from.is_some() { held.adopted(plans::token(), false) } else { held };
         *held.state() = self.held.state().clone();
         Self { held, round: self.round }
     }

@@ -91,7 +91,7 @@ pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePl
 pub(crate) fn adopt(search: &Search, role: &Role) -> TransferPlan {
     TransferPlan {
         quorum: role.quorum,
-        from: Value::new(HANDED_OVER),
+        from: token(),
         exact: false,
         asked: all_nodes(),
         to: None,
@@ -111,12 +111,17 @@ pub(crate) fn hand_back(search: &Search, role: &Role, target: Target) -> Transfe
         from: target.value,
         exact: target.exact,
         asked: target.nodes,
-        to: Some(Value::new(HANDED_OVER)),
+        to: Some(token()),
         ttl: lasting(Search::ENDLESS),
         proposal: None,
         tries: role.hand_back_tries,
         ..adopt(search, role)
     }
+}
+
+/// The token's value.
+pub(crate) fn token() -> Value {
+    Value::new(HANDED_OVER)
 }
 
 pub(crate) fn all_nodes() -> NodeSet {

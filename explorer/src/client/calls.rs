@@ -1,13 +1,10 @@
 //! The calls that a client makes, each as the façade makes it, and how it ends.
 
-use redsync_core::{
-    Value,
-    machine::{Acquire, Extend, Release, Transfer},
-};
+use redsync_core::machine::{Acquire, Extend, Release, Transfer};
 
 use super::{Client, Effects, Setting, Stage, Turn};
 use crate::{
-    plans::{self, HANDED_OVER},
+    plans,
     process::{Nonces, Running},
     search::Search,
 };
@@ -17,7 +14,7 @@ impl Client {
         self.calls -= 1;
         let plan = plans::acquire(setting.search, self.role(setting));
         let machine = Acquire::new(plan, self.numbers(setting), self.now);
-        let slot = self.start(Running::Acquire(machine));
+        let slot = self.start(Running::Acquire(machine), effects);
         self.stage = Stage::Locking(slot);
         self.drain(slot, setting, effects);
     }
@@ -26,7 +23,7 @@ impl Client {
         self.calls -= 1;
         let plan = plans::adopt(setting.search, self.role(setting));
         let machine = Transfer::new(plan, Nonces(self.rounds), self.now);
-        let slot = self.start(Running::Adopt(machine));
+        let slot = self.start(Running::Adopt(machine), effects);
         self.stage = Stage::Locking(slot);
         self.drain(slot, setting, effects);
     }
@@ -38,7 +35,7 @@ impl Client {
         let plan =
             plans::extend(setting.search, role, holding.held.to_extend(plans::all_nodes(), role.revive));
         let machine = Extend::new(plan, self.numbers(setting), self.now);
-        let slot = self.start(Running::Extend(machine));
+        let slot = self.start(Running::Extend(machine), effects);
         if let Some(Some(process)) = self.processes.get_mut(slot) {
             process.follows = true;
         }
@@ -56,7 +53,7 @@ impl Client {
         self.tell_followers(setting, effects);
         let plan = plans::release(setting.search, self.role(setting), target);
         let machine = Release::new(plan, self.numbers(setting), self.now);
-        let slot = self.start(Running::Release(machine));
+        let slot = self.start(Running::Release(machine), effects);
         self.stage = Stage::Releasing(slot);
         self.drain(slot, setting, effects);
     }
@@ -64,11 +61,11 @@ impl Client {
     pub(super) fn hand_back(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
         let Some(holding) = &self.holding else { return };
         self.hand_backs -= 1;
-        let target = holding.held.hand_back(plans::all_nodes(), Value::new(HANDED_OVER), false);
+        let target = holding.held.hand_back(plans::all_nodes(), plans::token(), false);
         self.tell_followers(setting, effects);
         let plan = plans::hand_back(setting.search, self.role(setting), target);
         let machine = Transfer::new(plan, Nonces(self.rounds), self.now);
-        let slot = self.start(Running::HandBack(machine));
+        let slot = self.start(Running::HandBack(machine), effects);
         self.stage = Stage::HandingBack(slot);
         self.drain(slot, setting, effects);
     }

@@ -66,6 +66,8 @@ pub(crate) struct Choice {
     pub(crate) is_optional: bool,
     /// Whether it is the end of a wait for replies.
     pub(crate) is_timeout: bool,
+    /// Whether it is the time to send again what failed in the background.
+    pub(crate) is_retry: bool,
 }
 
 impl Client {
@@ -130,8 +132,10 @@ impl Client {
             if let Some((from, reason)) = process.as_ref().and_then(|process| process.wait)
                 && (time != Time::Endless || from.since(self.now) < Search::NEVER)
             {
-                let is_timeout = reason == WaitReason::Replies;
-                choices.push(Choice { input: Input::Tick(slot), from, is_optional: false, is_timeout });
+                let (is_timeout, is_retry) =
+                    (reason == WaitReason::Replies, reason == WaitReason::Settling);
+                let input = Input::Tick(slot);
+                choices.push(Choice { input, from, is_optional: false, is_timeout, is_retry });
             }
         }
         choices
@@ -168,6 +172,7 @@ impl Client {
             from: Moment::default(),
             is_optional,
             is_timeout: false,
+            is_retry: false,
         };
         possible.map(choice).collect()
     }

@@ -223,11 +223,14 @@ impl Client {
         self.tell(slot, event, setting, effects);
     }
 
-    fn start(&mut self, running: Running) -> usize {
-        let slot = self.processes.iter().position(Option::is_none).unwrap_or(self.processes.len());
-        if slot == self.processes.len() {
-            self.processes.push(None);
-        }
+    /// Where a machine has ended at the same go its place stays free, as its requests are known by it.
+    fn start(&mut self, running: Running, effects: &Effects) -> usize {
+        let has_ended = |slot: usize| effects.ended.iter().any(|ended| usize::from(*ended) == slot);
+        let mut places = self.processes.iter().enumerate();
+        let free = places.position(|(slot, place)| place.is_none() && !has_ended(slot));
+        let past_the_end = (self.processes.len()..).find(|slot| !has_ended(*slot));
+        let slot = free.or(past_the_end).unwrap_or_default();
+        self.processes.resize(self.processes.len().max(slot + 1), None);
         if let Some(place) = self.processes.get_mut(slot) {
             *place = Some(Process::new(running));
         }

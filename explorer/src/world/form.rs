@@ -54,6 +54,8 @@ impl World {
             seat.state = arena.permute(seat.state, order);
             seat.deleted = permuted_bits(seat.deleted, places);
             seat.excused = permuted_bits(seat.excused, places);
+            seat.early = permuted_bits(seat.early, places);
+            seat.failed = permuted_bits(seat.failed, places);
         }
         world.network.iter_mut().for_each(|message| message.request = message.request.permute(places));
         world

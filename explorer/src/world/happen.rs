@@ -41,6 +41,10 @@ impl World {
         if reply == Reply::Unknown && before.request.value == 0 || before.request.what == What::HandBack {
             self.excuse(before.client, before.request.node);
         }
+        let has_token = self.stood != 0;
+        if let Some(seat) = self.seat(before.client).filter(|_| has_token && before.request.what.removes()) {
+            seat.failed |= 1 << before.request.node;
+        }
         Some(before)
     }
 
@@ -79,6 +83,9 @@ impl World {
     fn deliver(&mut self, index: usize, cancelled: bool, arena: &mut Arena<'_>) -> Option<Breach> {
         let message = self.network.remove(index);
         let Leg::Back(reply) = message.leg else { return None };
+        if let Some(seat) = self.seat(message.client).filter(|_| comes_too_early(message.request, reply)) {
+            seat.early |= 1 << message.request.node;
+        }
         let input = Input::Reply { request: message.request, reply, cancelled };
         self.input(usize::from(message.client), input, arena)
     }
@@ -92,6 +99,10 @@ impl World {
         let number = u8::try_from(client).unwrap_or(u8::MAX);
         self.close(number, &step.ended);
         for request in &step.sent {
+            if let Some(seat) = self.seat(number).filter(|_| request.what.removes()) {
+                seat.early &= !(1 << request.node);
+                seat.failed &= !(1 << request.node);
+            }
             let until = self.last_tick(*request, arena.search());
             self.network.push(Message { client: number, request: *request, leg: Leg::There, until });
         }
@@ -188,4 +199,9 @@ impl World {
         let is_valid = super::check::is_valid(until, self.now(arena.search().time));
         (is_valid && guarded == key.round).then_some("a key of a valid guard is deleted")
     }
+}
+
+/// Whether a delete has found what may yet be set back to what it is to delete.
+fn comes_too_early(request: Request, reply: Reply) -> bool {
+    matches!((request.what, reply), (What::Undo | What::GiveBack, Reply::Adopted))
 }

@@ -17,7 +17,7 @@ use node::Node;
 use crate::{
     arena::{Arena, State, View},
     client::{Choice, Client, Input},
-    message::{Leg, Message, Number},
+    message::{Leg, Message, Number, TOKEN, is_of_lineage},
     search::{NODES, Search, Time},
 };
 
@@ -32,6 +32,10 @@ pub(crate) struct Seat {
     deleted: u8,
     /// The nodes where a key may be left for its TTL, since a fate is unknown.
     excused: u8,
+    /// The nodes where its clean-up waits for what somebody else makes of the token's value.
+    early: u8,
+    /// The nodes where its clean-up has failed otherwise.
+    failed: u8,
 }
 
 /// What stands at the key on a node.
@@ -109,7 +113,7 @@ impl World {
         for (seat, role) in seats.iter_mut().zip(&search.roles) {
             // Those who do the same are the same, whoever they are.
             let number = search.roles.iter().position(|other| other == role).unwrap_or_default();
-            *seat = Some(Seat { state: arena.first(Client::new(number, role)), deleted: 0, excused: 0 });
+            *seat = Some(Seat { state: arena.first(Client::new(number, role)), deleted: 0, excused: 0, early: 0, failed: 0 });
         }
         let stands = search.token.map_or([false; NODES], |token| token.stands);
         let counters = search.token.filter(|_| search.fenced).map_or([0; NODES], |token| token.counters);
@@ -174,7 +178,19 @@ impl World {
         let hung = arena.search().hung_node;
         let is_under_way = |at: &Message| at.is_heard_by(client) && hung != Some(at.request.node);
         let is_patient = view.is_patient || hung.is_some();
-        is_patient && choice.is_timeout && self.network.iter().any(is_under_way)
+        let waits = is_patient && choice.is_timeout && self.network.iter().any(is_under_way);
+        waits || choice.is_retry && self.retries_in_vain(client)
+    }
+
+    /// Whether to send again what came too early would change nothing: others have the token's value there still. It is
+    /// tried when that has changed, so that there is an end to it.
+    fn retries_in_vain(&self, client: usize) -> bool {
+        let Some(seat) = self.seats.get(client).and_then(Option::as_ref) else { return false };
+        let is_cleaning = |at: &Message| at.is_heard_by(client) && at.request.what.removes();
+        let mut early = (0..).zip(&self.nodes).filter(|(node, _)| seat.early & (1 << node) != 0);
+        let is_kin = |key: &Key| is_of_lineage(key.value) && key.value != TOKEN;
+        let is_in_vain = seat.failed == 0 && early.all(|(_, key)| key.as_ref().is_some_and(is_kin));
+        seat.early != 0 && (is_in_vain || self.network.iter().any(is_cleaning))
     }
 
     /// Keys that may end.

@@ -40,9 +40,10 @@ impl Node {
                 Reply::Granted
             }
             What::Revive if self.key.is_none() || is_other => {
+                let left = self.key.map(|at| at.ends);
                 self.stand(fence);
                 self.key = Some(own);
-                Reply::Revived
+                left.map_or(Reply::Revived, |left| Reply::Told { fence: None, left: Some(left) })
             }
             What::Undo | What::GiveBack if is_same => {
                 self.key = None;
@@ -52,6 +53,7 @@ impl Node {
                 self.key = None;
                 Reply::OtherValue
             }
+            What::Undo | What::GiveBack if other != NOTHING => self.declined_to_kin(),
             What::Rotate => self.rotate(is_other, is_same, own, fence),
             What::SetBack | What::HandBack => self.rotate(is_same, is_other, Key::of_token(ends), fence),
             What::Raise if is_same => {
@@ -85,10 +87,14 @@ impl Node {
             self.lengthen(to.ends);
             Reply::Told { fence, left: None }
         } else {
-            match self.key {
-                Some(at) if is_of_lineage(at.value) => Reply::Adopted,
-                Some(_) | None => self.declined(),
-            }
+            self.declined_to_kin()
+        }
+    }
+
+    fn declined_to_kin(&self) -> Reply {
+        match self.key {
+            Some(at) if is_of_lineage(at.value) => Reply::Adopted,
+            Some(_) | None => self.declined(),
         }
     }
 
