@@ -186,6 +186,54 @@ fn what_a_token_cannot_have_any_more_is_told_apart() {
 }
 
 #[test]
+fn a_token_that_is_used_up_is_told_at_once_though_a_node_hangs() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let guard = adopt(&quorum, &token);
+    quorum.settle();
+    quorum.nodes[2].pause();
+    for expected in [ErrorKind::AlreadyAdopted, ErrorKind::Expired] {
+        let begun = quorum.runtime.now();
+        let error = quorum.block_on(quorum.redsync.adopt(&token)).expect_err("used up");
+        assert_eq!((error.kind(), quorum.runtime.now().since(begun)), (expected, ms(1)), "{error}");
+        for node in &quorum.nodes[..2] {
+            node.execute(&["DEL", NAME]).expect("a command");
+        }
+    }
+    guard.leave();
+}
+
+#[test]
+fn what_is_not_set_back_yet_is_no_rival() {
+    let quorum = Quorum::of(3);
+    // So that the servers know the scripts.
+    let first = handed_over(&quorum);
+    quorum.block_on(adopt(&quorum, &first).release()).expect("reachable");
+    quorum.settle();
+    let token = handed_over(&quorum);
+    quorum.nodes[2].stop();
+    // Somebody else shares the two nodes with us, and gives up.
+    let (lineage, rivals) = (token.value().split_at(16).0, "0123456789abcdef");
+    quorum.nodes[1].set(NAME, &format!("{lineage}{rivals}"), Some(WAIT));
+    let mutex = quorum.redsync.mutex(NAME).ttl(TTL).tries(5).retry_delay(ms(10));
+    let rival = async {
+        // What we set back is slower than what we ask next.
+        quorum.nodes[0].delay_requests(ms(15));
+        wait(&quorum, 5).await;
+        quorum.nodes[0].delay_requests(Duration::ZERO);
+        wait(&quorum, 10).await;
+        quorum.nodes[1].set(NAME, token.value(), Some(WAIT));
+    };
+    quorum.nodes[1].delay_replies(ms(2));
+    let (adopted, ()) = quorum.block_on(join(mutex.adopt(&token), rival));
+    assert!(adopted.expect("nobody else has it").is_valid());
+}
+
+async fn wait(quorum: &Quorum, millis: u64) {
+    quorum.runtime.sleep_until(quorum.runtime.now().plus(ms(millis))).await;
+}
+
+#[test]
 fn a_release_removes_what_it_was_adopted_from_as_well() {
     let quorum = Quorum::of(3);
     let token = handed_over(&quorum);

@@ -38,6 +38,8 @@ pub struct Transfer<S = Box<dyn Source>> {
     tries: u32,
     /// The last one is the current or the winning one; those before are being set back.
     rotations: Vec<Rotation>,
+    /// Where an earlier value of ours may have stood when the last round was sent.
+    ours: NodeSet,
     outbox: VecDeque<(RequestId, Command)>,
     result: Option<Result<Lease, TransferFailure>>,
     won: Option<Moment>,
@@ -57,6 +59,7 @@ impl<S: Source> Transfer<S> {
             phase: Phase::Resting { until: now },
             tries: 0,
             rotations: Vec::new(),
+            ours: NodeSet::EMPTY,
             outbox: VecDeque::new(),
             result: None,
             won: None,
@@ -83,7 +86,8 @@ impl<S: Source> Transfer<S> {
     fn start_round(&mut self, now: Moment) {
         self.tries = self.tries.saturating_add(1);
         let valid_until = now.plus(self.plan.drift.validity(self.plan.ttl));
-        let Some(current) = self.rotations.last_mut() else { return };
+        let Some((current, earlier)) = self.rotations.split_last_mut() else { return };
+        self.ours = earlier.iter().fold(NodeSet::EMPTY, |nodes, rotation| nodes.union(rotation.in_doubt()));
         self.outbox.extend(current.ask(self.plan.asked, valid_until, &mut self.ids, now));
         self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
         self.decide(now, false);
@@ -91,7 +95,7 @@ impl<S: Source> Transfer<S> {
 
     /// Ends the round if its outcome is certain, or if its time is over.
     fn decide(&mut self, now: Moment, time_is_over: bool) {
-        let Some(current) = self.rotations.last_mut() else { return };
+        let Some(current) = self.rotations.last() else { return };
         match self.plan.quorum.verdict(current.tally()) {
             Verdict::Won if now >= current.valid_until => self.lose(now),
             Verdict::Won => match current.fence_verdict(self.plan.quorum) {
@@ -110,7 +114,7 @@ impl<S: Source> Transfer<S> {
     /// else has a part of the nodes: then it is better to make room at once.
     fn is_worth_hearing_all(&self) -> bool {
         let Some(current) = self.rotations.last() else { return false };
-        let blame = Blame::of(&current.answers(), self.plan.quorum);
+        let blame = self.blame();
         let makes_room = blame.is_contended() && self.tries < self.plan.tries;
         current.tally().open > 0 && blame.for_good().is_none() && !makes_room
     }
@@ -141,8 +145,7 @@ impl<S: Source> Transfer<S> {
     }
 
     fn lose(&mut self, now: Moment) {
-        let answers = self.rotations.last().map(Rotation::answers).unwrap_or_default();
-        let blame = Blame::of(&answers, self.plan.quorum);
+        let blame = self.blame();
         if let Some(cause) = blame.for_good() {
             return self.fail(cause, now);
         }
@@ -166,6 +169,11 @@ impl<S: Source> Transfer<S> {
         let answers = self.last_answers();
         self.result = Some(Err(TransferFailure { cause, tries: self.tries, answers }));
         self.give_up(now);
+    }
+
+    /// Who is to blame as things stand.
+    fn blame(&self) -> Blame {
+        Blame::of(&self.last_answers(), self.ours, self.plan.quorum)
     }
 
     /// Of the last round, which the current rotation may not have had yet.
@@ -204,8 +212,7 @@ impl<S: Source> Transfer<S> {
             Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
         }
         if self.phase.is_waited_for() && call_is_over {
-            let blame = Blame::of(&self.last_answers(), self.plan.quorum);
-            self.fail(blame.after_all(GaveUp::Deadline), now);
+            self.fail(self.blame().after_all(GaveUp::Deadline), now);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::TransferCause;
 use crate::{
     Answer,
-    machine::{GaveUp, Quorum},
+    machine::{GaveUp, NodeSet, Quorum},
     wire::Refusal,
 };
 
@@ -21,7 +21,8 @@ pub(super) struct Blame {
 }
 
 impl Blame {
-    pub(super) fn of(answers: &[Answer], quorum: Quorum) -> Self {
+    /// What was adopted at nodes in `ours` may be what we have not set back yet, and is no sign of anybody else.
+    pub(super) fn of(answers: &[Answer], ours: NodeSet, quorum: Quorum) -> Self {
         let count = |refusal: Refusal| {
             answers
                 .iter()
@@ -29,7 +30,14 @@ impl Blame {
                 .count()
         };
         let taken = count(Refusal::OtherValue) + count(Refusal::Taken) + count(Refusal::SameValue);
-        let (missing, adopted) = (count(Refusal::Missing), count(Refusal::Adopted));
+        let missing = count(Refusal::Missing);
+        let adopted = answers
+            .iter()
+            .enumerate()
+            .filter(|(node, answer)| {
+                matches!(answer, Answer::Refused(Refusal::Adopted)) && !ours.contains(*node)
+            })
+            .count();
         let granted = answers.iter().filter(|answer| matches!(answer, Answer::Granted)).count();
         Self { missing, taken, adopted, granted, quorum }
     }
