@@ -353,6 +353,16 @@ fn a_failed_hand_over_gives_the_guard_back_and_a_dropped_one_releases() {
 }
 
 #[test]
+fn a_node_that_hangs_does_not_outlast_the_validity_of_what_is_handed_over() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.run_for(guard.valid_for() - ms(50));
+    quorum.nodes[2].pause();
+    let token = quorum.block_on(guard.hand_over(WAIT)).expect("a quorum has answered in time");
+    drop(adopt(&quorum, &token));
+}
+
+#[test]
 fn a_guard_that_could_not_be_handed_back_is_not_valid_and_can_be_released() {
     let quorum = Quorum::of(3);
     let token = handed_over(&quorum);

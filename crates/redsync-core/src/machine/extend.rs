@@ -114,6 +114,8 @@ pub struct Extend<S = Box<dyn Source>> {
     rounds: Vec<Round>,
     undo: Sweep,
     given_back: bool,
+    /// Whether the current round was won before the validity was over, and only the other nodes are waited for.
+    is_in_time: bool,
     outbox: VecDeque<(RequestId, Command)>,
     result: Option<Result<Moment, ExtendFailure>>,
     held: NodeSet,
@@ -137,6 +139,7 @@ impl<S: Source> Extend<S> {
             rounds: Vec::new(),
             undo,
             given_back: false,
+            is_in_time: false,
             outbox: VecDeque::new(),
             result: None,
             held: NodeSet::EMPTY,
@@ -163,6 +166,7 @@ impl<S: Source> Extend<S> {
         let ask = |id| (id, plan.command());
         self.outbox.extend(round.requests().map(ask));
         self.rounds.push(round);
+        self.is_in_time = false;
         self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
         self.decide(now, false);
     }
@@ -175,11 +179,13 @@ impl<S: Source> Extend<S> {
     fn decide(&mut self, now: Moment, time_is_over: bool) {
         let Some(round) = self.rounds.last() else { return };
         let valid_until = round.sent_at.plus(self.plan.drift.validity(self.plan.ttl));
-        if self.plan.wait_for_all && round.tally().open > 0 && !time_is_over {
+        let (tally, verdict) = (round.tally(), self.plan.quorum.verdict(round.tally()));
+        self.is_in_time |= verdict == Verdict::Won && !self.is_expired(now);
+        if self.plan.wait_for_all && tally.open > 0 && !time_is_over {
             return;
         }
-        match self.plan.quorum.verdict(round.tally()) {
-            Verdict::Won if self.is_expired(now) => self.fail(ExtendCause::Expired, now),
+        match verdict {
+            Verdict::Won if !self.is_in_time => self.fail(ExtendCause::Expired, now),
             Verdict::Won if now < valid_until => self.succeed(valid_until, now),
             Verdict::Lost if !time_is_over && self.tries >= self.plan.tries && self.may_prove_loss() => {}
             Verdict::Won | Verdict::Lost => self.lose(now),
