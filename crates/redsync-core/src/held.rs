@@ -215,11 +215,16 @@ impl Held {
     /// from then on.
     pub(crate) fn give_back(&self, all: NodeSet) -> Target {
         let mut state = self.state();
-        let again = state.ending.replace(Ending::Released).is_some();
+        let before = state.ending.replace(Ending::Released);
         let target = self.target(&state, all);
         let nodes = target.nodes.without(state.absent);
-        // A release of such a value that failed goes on in the background, and has deleted what it could.
-        let may_be_deleted = if again && !self.exact { nodes } else { state.may_be_undone() };
+        let may_be_deleted = match before {
+            // A release of such a value that failed goes on in the background, and has deleted what it could.
+            Some(Ending::Released) if !self.exact => nodes,
+            // Where the token's value stands by now, ours did until then.
+            Some(Ending::HandedBack) => nodes,
+            Some(Ending::Released | Ending::HandedOver) | None => state.may_be_undone(),
+        };
         self.end(state, Loss::GivenBack);
         self.given_back.notify(usize::MAX);
         Target { nodes, may_be_deleted, ..target }

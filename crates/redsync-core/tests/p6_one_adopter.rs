@@ -379,6 +379,26 @@ fn a_guard_that_could_not_be_handed_back_is_not_valid_and_can_be_released() {
 }
 
 #[test]
+fn what_may_have_been_handed_back_is_not_called_gone() {
+    for exact in [false, true] {
+        let quorum = Quorum::of(3);
+        let token = handed_over(&quorum);
+        quorum.block_on(adopt(&quorum, &token).release()).expect("reachable");
+        quorum.settle();
+        let mutex = if exact { quorum.mutex().with_value("job-1138") } else { quorum.mutex() };
+        let guard = quorum.block_on(mutex.lock()).expect("free");
+        quorum.settle();
+        quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Broken));
+        let error = quorum.block_on(guard.hand_back(&token)).expect_err("no replies");
+        quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Never));
+        let released = quorum.block_on(error.into_guard().release()).expect("reachable");
+        assert_eq!(released, Released::Unclear, "exact: {exact}");
+        quorum.settle();
+        assert_eq!(quorum.keys_left(), 0, "exact: {exact}");
+    }
+}
+
+#[test]
 fn a_token_is_for_its_lock_its_nodes_and_its_guard() {
     let quorum = Quorum::of(3);
     let token = handed_over(&quorum);
