@@ -37,7 +37,9 @@ impl What {
     pub(crate) fn sets(self) -> bool {
         match self {
             Self::Set | Self::SetOrLook | Self::Revive | Self::Rotate => true,
-            Self::Extend | Self::Undo | Self::GiveBack | Self::SetBack | Self::HandBack | Self::Raise => false,
+            Self::Extend | Self::Undo | Self::GiveBack | Self::SetBack | Self::HandBack | Self::Raise => {
+                false
+            }
         }
     }
 

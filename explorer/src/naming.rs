@@ -3,7 +3,7 @@
 use redsync_core::{Value, wire::Command};
 
 use crate::{
-    message::{NOTHING, Number, Request, TOKEN, What, round_of, rotated},
+    message::{NOTHING, Number, Request, TOKEN, What, rotated, round_of},
     plans::HANDED_OVER,
     process::Running,
     search::Search,

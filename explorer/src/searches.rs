@@ -84,23 +84,70 @@ fn thorough() -> Vec<Search> {
             ..search("ticks", "two clients; TTLs end", &[&once, &once])
         },
         adopted(search("a1", "one adopter", &[&adopter])),
-        adopted(search("a1x", "one adopter", &[&Role { cancels: 1, hand_backs: 1, crashes: 1, tries: 2, ..adopter.clone() }])),
-        one_fault(adopted(search("a1f", "one adopter", &[&Role { cancels: 1, hand_backs: 1, tries: 2, ..adopter.clone() }]))),
+        adopted(search(
+            "a1x",
+            "one adopter",
+            &[&Role { cancels: 1, hand_backs: 1, crashes: 1, tries: 2, ..adopter.clone() }],
+        )),
+        one_fault(adopted(search(
+            "a1f",
+            "one adopter",
+            &[&Role { cancels: 1, hand_backs: 1, tries: 2, ..adopter.clone() }],
+        ))),
         adopted(search("a2", "two adopters", &[&adopter, &adopter])),
         bare(search("a2b", "two adopters", &[&adopter, &adopter])),
         adopted(search("a2h", "two adopters", &[&Role { hand_backs: 1, ..adopter.clone() }, &adopter])),
         adopted(search("a2r", "two adopters", &[&Role { tries: 2, ..adopter.clone() }, &adopter])),
-        bare(search("a2br", "two adopters", &[&Role { tries: 2, ..adopter.clone() }, &Role { tries: 2, ..adopter.clone() }])),
-        adopted(search("ae", "extends", &[&Role { hand_backs: 1, extends: 1, revive: true, ..adopter.clone() }])),
-        adopted(search("aec", "extends", &[&Role { hand_backs: 1, extends: 1, revive: true, cancels: 1, ..adopter.clone() }])),
-        adopted(search("ae2", "extends", &[&Role { hand_backs: 1, extends: 1, revive: true, ..adopter.clone() }, &adopter])),
-        adopted(search("a2c", "two adopters", &[&Role { cancels: 1, crashes: 1, hand_backs: 1, ..adopter.clone() }, &adopter])),
-        adopted(search("a2cc", "two adopters", &[&Role { cancels: 1, crashes: 1, hand_backs: 1, ..adopter.clone() }, &Role { cancels: 1, crashes: 1, hand_backs: 1, ..adopter.clone() }])),
+        bare(search(
+            "a2br",
+            "two adopters",
+            &[&Role { tries: 2, ..adopter.clone() }, &Role { tries: 2, ..adopter.clone() }],
+        )),
+        adopted(search(
+            "ae",
+            "extends",
+            &[&Role { hand_backs: 1, extends: 1, revive: true, ..adopter.clone() }],
+        )),
+        adopted(search(
+            "aec",
+            "extends",
+            &[&Role { hand_backs: 1, extends: 1, revive: true, cancels: 1, ..adopter.clone() }],
+        )),
+        adopted(search(
+            "ae2",
+            "extends",
+            &[&Role { hand_backs: 1, extends: 1, revive: true, ..adopter.clone() }, &adopter],
+        )),
+        adopted(search(
+            "a2c",
+            "two adopters",
+            &[&Role { cancels: 1, crashes: 1, hand_backs: 1, ..adopter.clone() }, &adopter],
+        )),
+        adopted(search(
+            "a2cc",
+            "two adopters",
+            &[
+                &Role { cancels: 1, crashes: 1, hand_backs: 1, ..adopter.clone() },
+                &Role { cancels: 1, crashes: 1, hand_backs: 1, ..adopter.clone() },
+            ],
+        )),
         one_fault(adopted(search("a2f", "two adopters", &[&adopter, &adopter]))),
         adopted(search("al", "one adopter", &[&adopter, &once])),
         adopted(search("a3", "three adopters", &[&adopter, &adopter, &adopter])),
-        ending(search("f2", "two fenced", &[&Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }])),
-        ending(search("f3", "three fenced", &[&Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }])),
+        ending(search(
+            "f2",
+            "two fenced",
+            &[&Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }],
+        )),
+        ending(search(
+            "f3",
+            "three fenced",
+            &[
+                &Role { leaves: true, ..once.clone() },
+                &Role { leaves: true, ..once.clone() },
+                &Role { leaves: true, ..once.clone() },
+            ],
+        )),
     ]
 }
 

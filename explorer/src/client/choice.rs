@@ -132,8 +132,7 @@ impl Client {
             if let Some((from, reason)) = process.as_ref().and_then(|process| process.wait)
                 && (time != Time::Endless || from.since(self.now) < Search::NEVER)
             {
-                let (is_timeout, is_retry) =
-                    (reason == WaitReason::Replies, reason == WaitReason::Settling);
+                let (is_timeout, is_retry) = (reason == WaitReason::Replies, reason == WaitReason::Settling);
                 let input = Input::Tick(slot);
                 choices.push(Choice { input, from, is_optional: false, is_timeout, is_retry });
             }

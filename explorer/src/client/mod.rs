@@ -259,7 +259,8 @@ impl Client {
     fn drain(&mut self, slot: usize, setting: &Setting<'_>, effects: &mut Effects) {
         let Some(Some(process)) = self.processes.get_mut(slot) else { return };
         let place = u8::try_from(slot).unwrap_or(u8::MAX);
-        let Deeds { sent, finished, is_idle, is_endless } = process.drain(place, &mut self.rounds, setting.search);
+        let Deeds { sent, finished, is_idle, is_endless } =
+            process.drain(place, &mut self.rounds, setting.search);
         effects.sent.extend(sent);
         if is_endless {
             effects.breach = Some("a machine goes on without an event");

@@ -58,8 +58,9 @@ impl World {
         let excuses = self.seats.iter().flatten().any(is_excused);
         let has_stood = self.stood & (1 << node) != 0;
         match key {
-            Some(key) if key.value == TOKEN => (self.prospect == Prospect::Gone && !excuses)
-                .then_some("the token's value is left behind"),
+            Some(key) if key.value == TOKEN => {
+                (self.prospect == Prospect::Gone && !excuses).then_some("the token's value is left behind")
+            }
             Some(key) => {
                 let seat = self.seats.get(usize::from(key.client)).and_then(Option::as_ref);
                 (!seat.is_some_and(is_excused)).then_some("a key is left behind")

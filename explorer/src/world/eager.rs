@@ -131,15 +131,12 @@ impl World {
                 }
                 (What::HandBack, _) => !view.is_handing_back,
                 (What::Raise, _) => !is_of_live_round,
-                (What::SetBack, Reply::Adopted) => view.live_round.is_none() && !self.is_set_unanswered(message),
+                (What::SetBack, Reply::Adopted) => {
+                    view.live_round.is_none() && !self.is_set_unanswered(message)
+                }
                 (What::Extend | What::Revive, _)
                 | (
-                    What::Undo
-                    | What::GiveBack
-                    | What::SetBack
-                    | What::Set
-                    | What::SetOrLook
-                    | What::Rotate,
+                    What::Undo | What::GiveBack | What::SetBack | What::Set | What::SetOrLook | What::Rotate,
                     _,
                 ) => false,
             }

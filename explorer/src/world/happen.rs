@@ -109,7 +109,8 @@ impl World {
         // What was sent at the machine's end has nobody who would listen.
         self.close(number, &step.ended);
         step.turn.into_iter().for_each(|turn| self.turn(client, turn));
-        let does_not_rise = step.fence.is_some_and(|fence| fence <= std::mem::replace(&mut self.fence, fence));
+        let does_not_rise =
+            step.fence.is_some_and(|fence| fence <= std::mem::replace(&mut self.fence, fence));
         let breach = step.breach.or(does_not_rise.then_some("a fencing number does not rise"));
         breach.or_else(|| super::check::result(&step, deleted, arena.search()))
     }
@@ -122,7 +123,9 @@ impl World {
             (Turn::HandedBack | Turn::Crashed, Prospect::Stands) => Prospect::Stands,
             (Turn::HandedBack | Turn::Crashed, Prospect::Gone) | (_, Prospect::Open) => Prospect::Open,
         };
-        if turn == Turn::Crashed && let Some(seat) = self.seats.get_mut(client).and_then(Option::as_mut) {
+        if turn == Turn::Crashed
+            && let Some(seat) = self.seats.get_mut(client).and_then(Option::as_mut)
+        {
             seat.excused = u8::MAX;
         }
     }

@@ -113,7 +113,13 @@ impl World {
         for (seat, role) in seats.iter_mut().zip(&search.roles) {
             // Those who do the same are the same, whoever they are.
             let number = search.roles.iter().position(|other| other == role).unwrap_or_default();
-            *seat = Some(Seat { state: arena.first(Client::new(number, role)), deleted: 0, excused: 0, early: 0, failed: 0 });
+            *seat = Some(Seat {
+                state: arena.first(Client::new(number, role)),
+                deleted: 0,
+                excused: 0,
+                early: 0,
+                failed: 0,
+            });
         }
         let stands = search.token.map_or([false; NODES], |token| token.stands);
         let counters = search.token.filter(|_| search.fenced).map_or([0; NODES], |token| token.counters);
@@ -135,8 +141,7 @@ impl World {
     /// The time for all, where there are ticks.
     pub(crate) fn now(&self, time: Time) -> Option<Moment> {
         let now = Moment::from_origin(Duration::from_secs(100));
-        matches!(time, Time::Ticks { .. })
-            .then(|| now.plus(Search::TICK * u32::from(self.tick)))
+        matches!(time, Time::Ticks { .. }).then(|| now.plus(Search::TICK * u32::from(self.tick)))
     }
 
     /// The clients by their number, as they are now.

@@ -266,7 +266,8 @@ impl<S: Source> Extend<S> {
         // A key that was set anew after the lock was given back has nobody to remove it but us. Where rivals
         // may use the value too it is left to its TTL: the release has deleted there once, and a second delete
         // could hit what a rival has set since.
-        let may_have_revived = revived || has_replaced || doubtful || granted && self.plan.may_repeat.contains(id.node());
+        let may_have_revived =
+            revived || has_replaced || doubtful || granted && self.plan.may_repeat.contains(id.node());
         if self.given_back && self.plan.revive && !self.plan.exact && may_have_revived {
             self.undo.want(id.node());
         }
