@@ -30,6 +30,7 @@ const VALUES: &str = "crates/redsync-core/src/machine/values.rs";
 const COMMAND: &str = "crates/redsync-core/src/wire/command.rs";
 const DRIVE: &str = "crates/redsync-core/src/drive.rs";
 const DOUBT: &str = "crates/redsync-core/src/doubt.rs";
+const SCRIPTS: &str = "crates/redsync-testkit/src/memory/scripts.rs";
 const GUARD: &str = "crates/redsync-core/src/guard.rs";
 const HELD: &str = "crates/redsync-core/src/held.rs";
 const CALL: &str = "crates/redsync-core/src/call.rs";
@@ -118,11 +119,12 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "a function that repeats itself taken for a generator":
         VALUES: "self.repeats |= self.ahead.as_ref() == Some(&value) || is_used(&value);"
             => "let _ = is_used(&value);";
-    "a failed extension deletes the lock" ("rslock"):
+    "a failed extension deletes the lock" ("rslock") ["solo"]:
         EXTEND: "        let answers = self.rounds.last().map(Round::answers).unwrap_or_default();\n"
             => "        let answers = self.rounds.last().map(Round::answers).unwrap_or_default();\n        self.plan.asked.iter().for_each(|node| self.undo.want(node));\n";
     "an extension's quorum over the granting nodes only" ("distributed-lock-redis"):
-        HELD: "let nodes = if exact { state.nodes } else { all };" => "let nodes = state.nodes;",
+        HELD: "let target = Target { valid_until: Some(state.valid_until()), ..self.target(&state, all) };"
+            => "let nodes = state.nodes;\n        let target = Target { valid_until: Some(state.valid_until()), nodes, ..self.target(&state, all) };",
         EXTEND: "match self.plan.quorum.verdict(round.tally()) {"
             => "match Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally()) {";
     "an extension counts after the validity":
@@ -146,7 +148,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         SWEEP: "(Answer::Refused(_), true) => Found::GoneNow," => "(Answer::Refused(_), true) => Found::NotHeld,";
     "a guard that is being released still called valid":
         HELD: "if self.ending.is_some() { Moment::default() } else { self.valid_until }" => "self.valid_until";
-    "a late node not told of the release":
+    "a late node not told of the release" ["mixed"]:
         ACQUIRE: "                self.attempts.iter_mut().for_each(Attempt::abandon_late_grants);\n" => "";
     "no end to waiting for replies":
         ACQUIRE: "Phase::Asking { until } if until <= now || call_is_over => self.decide(now, true),"
@@ -181,6 +183,35 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         SWEEP: "(Stage::Rest, Answer::Failed(_)) if cell.is_left && !cell.lost_reply => false," => "";
     "nothing deleted taken for a delete":
         NATIVE: "Reply::Integer(0) => Ok(None)," => "Reply::Integer(0) => Ok(Some(Outcome::GRANTED)),";
+    "any error taken for a missing command" ("redlock4j, redis-py"):
+        CALL: "if error.is_without_command() {" => "if true {";
+    "a server that cannot tell its command taken for a broken one":
+        NATIVE: "-1 => None," => "-1 => return Err(NodeError::unexpected(reply)),";
+    "a TTL that an extension shortens" ("a design"):
+        SCRIPTS: "if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {" => "if to_number(ttl)? > 0.0 {";
+    "validity by the wall clock" ("rueidislock"):
+        REDSYNC: "Builder { runtime, nodes: Vec::new(), quorum: None }"
+            => "Builder { runtime: Arc::new(ByTheWall(runtime)), nodes: Vec::new(), quorum: None }",
+        REDSYNC: "/// What all locks of one [`Redsync`] share.\n" => "struct ByTheWall(Arc<dyn Runtime>);\n
+impl Runtime for ByTheWall {
+    fn now(&self) -> crate::Moment {
+        let since = self.0.wall_clock().duration_since(std::time::SystemTime::UNIX_EPOCH);
+        crate::Moment::from_origin(since.unwrap_or_default())
+    }
+    fn sleep_until(&self, at: crate::Moment) -> crate::BoxFuture<'static, ()> {
+        self.0.sleep_until(self.0.now().plus(at.since(self.now())))
+    }
+    fn spawn(&self, task: crate::BoxFuture<'static, ()>) {
+        self.0.spawn(task);
+    }
+    fn wall_clock(&self) -> std::time::SystemTime {
+        self.0.wall_clock()
+    }
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+}
+";
     "the chosen quorum is ignored":
         REDSYNC: "Some(needed) => Quorum::new(nodes, needed).ok_or(InvalidOption::Quorum { needed, nodes })?,"
             => "Some(_) => majority,";

@@ -45,6 +45,12 @@ impl MemoryNode {
         self.server.with(|state| state.keyspace.set_native(native));
     }
 
+    /// Keeps scripts from finding out which compare-and-delete the server has as a command, as anything may that goes
+    /// wrong inside of one.
+    pub fn hide_native(&self, hide: bool) {
+        self.server.with(|state| state.keyspace.hide_native(hide));
+    }
+
     /// Holds the server: requests arrive and wait, also those whose caller has gone.
     pub fn pause(&self) {
         self.server.with(|state| state.pause());

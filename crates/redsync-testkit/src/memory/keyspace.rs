@@ -16,6 +16,7 @@ pub(super) struct Keyspace {
     /// By digest. A restart forgets them, whatever comes back of the keys.
     scripts: BTreeSet<&'static str>,
     native: Option<Native>,
+    hides_native: bool,
 }
 
 #[derive(Clone)]
@@ -102,6 +103,14 @@ impl Keyspace {
 
     pub(super) fn set_native(&mut self, native: Option<Native>) {
         self.native = native;
+    }
+
+    pub(super) fn hides_native(&self) -> bool {
+        self.hides_native
+    }
+
+    pub(super) fn hide_native(&mut self, hides: bool) {
+        self.hides_native = hides;
     }
 
     fn entry(&self, key: &[u8], now: Millis) -> Option<&Entry> {

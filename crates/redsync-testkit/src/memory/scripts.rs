@@ -97,6 +97,7 @@ fn release_adopted(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
 
 fn release_and_learn(keyspace: &mut Keyspace, scope: &Scope<'_>) -> Executed {
     let native = match keyspace.native() {
+        Some(_) | None if keyspace.hides_native() => -1,
         None => 0,
         Some(Native::DelIfEq) => 1,
         Some(Native::DelEx) => 2,

@@ -171,6 +171,10 @@ impl Caller {
             if !self.stage.once_in(3) {
                 self.extend(&holding).await;
             }
+            if holding.by_value && self.stage.once_in(2) {
+                // Another process may go by a shorter TTL, which cuts nothing off.
+                self.extend_by_value(&holding.mutex.clone().ttl(self.stage.plan.ttl / 8)).await;
+            }
         }
         if self.stage.once_in(6) {
             self.record(What::Fault(Fault::Overstay, Place::Process(self.desk.number)));

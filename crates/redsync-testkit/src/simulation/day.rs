@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{Either, join3, select};
+use futures_util::future::{Either, join, join3, select};
 use redsync_core::{BoxFuture, ErrorKind, Guard, Mutex, Released, Runtime};
 
 use super::{
@@ -42,7 +42,7 @@ struct Scenery {
     mutex: Mutex,
 }
 
-const SCENES: [(&str, Scene); 9] = [
+const SCENES: [(&str, Scene); 10] = [
     ("a lock is taken, extended and released", |scenery| Box::pin(scenery.a_lock_is_used())),
     ("a rival is refused", |scenery| Box::pin(scenery.a_rival_is_refused())),
     ("the same value is refused", |scenery| Box::pin(scenery.the_same_value_is_refused())),
@@ -50,6 +50,7 @@ const SCENES: [(&str, Scene); 9] = [
     ("a lock is released by its value", |scenery| Box::pin(scenery.a_lock_is_released_by_its_value())),
     ("a lock is deleted by hand", |scenery| Box::pin(scenery.a_lock_is_deleted_by_hand())),
     ("a lost lock is extended", |scenery| Box::pin(scenery.a_lost_lock_is_extended())),
+    ("the reply to a release is lost", |scenery| Box::pin(scenery.the_reply_to_a_release_is_lost())),
     ("no server can be reached", |scenery| Box::pin(scenery.no_server_can_be_reached())),
     ("a call is cancelled", |scenery| Box::pin(scenery.a_call_is_cancelled())),
 ];
@@ -215,6 +216,28 @@ impl Scenery {
         is(first.map_err(|error| error.kind()), Err(ErrorKind::Lost))?;
         is(guard.is_valid(), false)?;
         release(guard, Released::Held).await
+    }
+
+    /// By whatever command a release goes: what has deleted the key and was not heard of has not found it missing.
+    async fn the_reply_to_a_release_is_lost(self) -> Verdict {
+        let guard = lock(&self.mutex).await?;
+        self.stage.wait(INSTANT).await;
+        let up = |server: &&Server| server.node().get(guard.name()).is_some();
+        let nodes: Vec<_> = self.stage.servers.iter().filter(up).map(Server::node).collect();
+        nodes.iter().for_each(|node| node.pause());
+        let servers = async {
+            self.stage.wait(INSTANT).await;
+            nodes.iter().flat_map(|node| node.held()).for_each(|held| held.execute());
+            // Nor does a server that hangs keep anybody waiting.
+            let held = self.stage.servers.iter().flat_map(|server| server.node().held());
+            held.for_each(|held| held.lose());
+            nodes.iter().for_each(|node| node.resume());
+        };
+        match join(guard.release(), servers).await.0 {
+            Ok(Released::Unclear) => Ok(()),
+            Ok(released) => Err(format!("{released:?} though no reply has come")),
+            Err(error) => is(error.kind(), ErrorKind::Unreachable),
+        }
     }
 
     async fn no_server_can_be_reached(self) -> Verdict {

@@ -207,6 +207,8 @@ pub enum Fault {
     Partition,
     /// A process stands still, and wakes up late.
     Stall,
+    /// The wall clock of a process is set forward or back.
+    StepClock,
     /// A process is killed, and another one takes its place.
     Kill,
     /// A caller drops the future of a call.

@@ -79,6 +79,8 @@ pub(super) struct Plan {
     pub(super) slow: Duration,
     /// The most that a server stands still.
     pub(super) pause: Duration,
+    /// Whether the wall clocks of processes are set forward and back.
+    pub(super) steps_wall_clocks: bool,
     /// How long a server that has lost its data stays away.
     pub(super) quarantine: Duration,
 }
@@ -118,6 +120,7 @@ impl Plan {
             } else {
                 ms(1800)
             },
+            steps_wall_clocks: (seed / 7).is_multiple_of(3),
             quarantine: if is_broken(Broken::Data) { ms(0) } else { QUARANTINE },
         }
     }

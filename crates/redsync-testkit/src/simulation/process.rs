@@ -29,6 +29,8 @@ struct Shared {
     stalled_since: Option<Moment>,
     stalled_for: Duration,
     is_killed: bool,
+    /// How many milliseconds its wall clock was set forward by, or back.
+    stepped: i64,
     tasks_so_far: u64,
     /// By task; what to wake when the process goes on or ends.
     wakers: BTreeMap<u64, Waker>,
@@ -66,6 +68,13 @@ impl Process {
         }
         drop(shared);
         self.wake_all();
+    }
+
+    /// Sets its wall clock forward by so many milliseconds, or back, as its administrator may do. The clock that its
+    /// timers go by stays as it is.
+    pub fn step_wall_clock(&self, millis: i64) {
+        let mut shared = lock(&self.shared);
+        shared.stepped = shared.stepped.saturating_add(millis);
     }
 
     /// Ends the process: its tasks are dropped, and nothing that they would do on their way out is done. What it
@@ -116,7 +125,10 @@ impl Runtime for Process {
     }
 
     fn wall_clock(&self) -> SystemTime {
-        self.clock.world().wall_clock()
+        let (wall, stepped) = (self.clock.world().wall_clock(), lock(&self.shared).stepped);
+        let step = Duration::from_millis(stepped.unsigned_abs());
+        let shown = if stepped < 0 { wall.checked_sub(step) } else { wall.checked_add(step) };
+        shown.unwrap_or(wall)
     }
 
     fn random(&self) -> u64 {
@@ -211,6 +223,21 @@ mod tests {
         process.kill();
         world.run_for(SECOND);
         assert_eq!(seen.recv(), Err(mpsc::RecvError));
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_leaves_the_clock_of_the_timers_alone() {
+        let world = VirtualRuntime::new(0);
+        let process = Process::new(Clock::new(&world, SECOND, 0));
+        let (wall, now) = (process.wall_clock(), process.now());
+        for (millis, seconds) in [(7000, 7), (-9000, -2)] {
+            process.step_wall_clock(millis);
+            let set = match process.wall_clock().duration_since(wall) {
+                Ok(forward) => i64::try_from(forward.as_secs()).unwrap(),
+                Err(back) => -i64::try_from(back.duration().as_secs()).unwrap(),
+            };
+            assert_eq!((set, process.now()), (seconds, now));
+        }
     }
 
     /// Sends the seconds that have passed in the world when so many have passed.

@@ -68,6 +68,7 @@ impl Stage {
         let server = |index| {
             let server = Server::new(&world, index, clock_error(&world, &plan));
             server.node().set_native(NATIVES.get(usize::try_from(world.random() % 3).unwrap_or(0)).copied());
+            server.node().hide_native(world.random().is_multiple_of(4));
             server
         };
         let servers: Vec<_> = (0..plan.servers).map(server).collect();

@@ -21,6 +21,9 @@ const REFUSALS: [(&str, &str); 4] = [
     ("READONLY", "You can't write against a read only replica."),
 ];
 
+/// The most that a wall clock is set forward or back, in milliseconds.
+const STEP_MILLIS: i64 = 300_000;
+
 /// How long the last storm is, about.
 const STORM: Duration = Duration::from_millis(400);
 /// Long enough for clean-up to have lost its patience, if it had any to lose.
@@ -56,6 +59,7 @@ fn trouble_a_server(stage: &Stage) {
         }
         8 => {
             server.node().flush_scripts();
+            server.node().hide_native(stage.once_in(4));
             stage.record(Who::Fate, What::Fault(Fault::ForgetScripts, Place::Server(index)));
         }
         _ => {
@@ -137,6 +141,12 @@ fn trouble_a_process(stage: &Stage) {
     let index = stage.index(desks.len());
     let Some(Desk { number, process, .. }) = desks.get(index).cloned() else { return };
     let place = Place::Process(number);
+    if stage.plan.steps_wall_clocks && stage.once_in(4) {
+        process.step_wall_clock(
+            STEP_MILLIS - i64::try_from(stage.pick(2 * STEP_MILLIS.unsigned_abs())).unwrap_or(0),
+        );
+        return stage.record(Who::Fate, What::Fault(Fault::StepClock, place));
+    }
     if stage.once_in(4) {
         process.kill();
         stage.record(Who::Fate, What::Fault(Fault::Kill, place));
