@@ -20,7 +20,50 @@
 //!
 //! [`Settings::through`] puts a [`Node`](redsync_core::Node) of your own between locks and network: a layer that
 //! counts, repeats or routes. [`Process`], [`Path`] and [`Server`] make worlds of your own: a process is a
-//! [`Runtime`](redsync_core::Runtime), a path is a [`Node`](redsync_core::Node), and both do what they are told.
+//! [`Runtime`](redsync_core::Runtime), a path is a [`Node`](redsync_core::Node), and both do what they are told. A
+//! [`Judge`] is told what happens there, and looks at it by the invariants of this simulation.
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//!
+//! use redsync_core::{Node, Redsync, Runtime};
+//! use redsync_testkit::{
+//!     simulation::{Clock, Comeback, Event, Granted, Judge, Path, Process, Server, What, Who},
+//!     virtual_time::VirtualRuntime,
+//! };
+//!
+//! // Code that is to be tested: it takes a lock, and believes that nobody else has it.
+//! async fn work(redsync: &Redsync) -> redsync_core::Guard {
+//!     redsync.mutex("invoice:42").lock().await.expect("nobody else has it")
+//! }
+//!
+//! let world = VirtualRuntime::new(7);
+//! let servers: Vec<_> = (0..3).map(|index| Server::new(&world, index, 0)).collect();
+//! let client = || {
+//!     let process = Process::new(Clock::new(&world, Duration::from_secs(100), 0));
+//!     let way = |server: &Server| Arc::new(Path::new(&world, server.node())) as Arc<dyn Node>;
+//!     let builder = Redsync::builder(process.shared()).nodes(servers.iter().map(way));
+//!     builder.build().expect("three nodes")
+//! };
+//! let mut judge = Judge::new(servers.clone(), 2);
+//! let mut record = |task, what| {
+//!     judge.record(Event { at: world.now(), who: Who::Caller { process: task, task }, what });
+//! };
+//!
+//! let first = world.block_on(work(&client()));
+//! record(0, What::Granted(Granted::new(0, &first)));
+//! // Two servers come back empty while the lock is held, which is one more than it can bear.
+//! for server in servers.iter().take(2) {
+//!     server.crash(Comeback::Empty);
+//!     server.start();
+//! }
+//! let second = world.block_on(work(&client()));
+//! record(1, What::Granted(Granted::new(1, &second)));
+//!
+//! let violation = judge.verdict().expect("two hold the same lock");
+//! assert_eq!(violation.invariant, "exclusion");
+//! assert_eq!(violation.log.len(), 2);
+//! ```
 //!
 //! # What is assumed
 //!
@@ -41,6 +84,7 @@ mod day;
 mod event;
 mod history;
 mod invariants;
+mod judge;
 mod network;
 mod plan;
 mod process;
@@ -58,6 +102,7 @@ pub use self::{
     counts::Counts,
     event::{Event, Fault, Granted, Op, Outcome, Place, Returned, What, Who},
     history::Violation,
+    judge::Judge,
     network::{Path, Weather},
     plan::{Broken, Layer, Settings},
     process::Process,

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use redsync_core::{ErrorKind, Moment, Released};
+use redsync_core::{ErrorKind, Guard, Moment, Released};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -172,6 +172,15 @@ pub struct Granted {
     pub revives: bool,
     /// For how long its guard says that it is valid, by the world's clock.
     pub valid_for: Duration,
+}
+
+impl Granted {
+    /// A lock that was taken without wishes of its own, as its guard tells, by a process whose clock runs at the
+    /// world's rate.
+    pub fn new(lock: u32, guard: &Guard) -> Self {
+        let (name, value) = (Arc::from(guard.name()), Arc::from(guard.value()));
+        Self { lock, name, value, fixed: None, revives: false, valid_for: guard.valid_for() }
+    }
 }
 
 /// What goes wrong.

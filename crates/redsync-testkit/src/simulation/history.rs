@@ -69,6 +69,10 @@ impl History {
         self.violation.is_some()
     }
 
+    pub(super) fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
     pub(super) fn into_parts(self) -> (Counts, Option<Violation>) {
         (self.counts, self.violation)
     }

@@ -14,8 +14,8 @@ pub(super) const QUARANTINE: Duration = Duration::from_millis(2 * 2000);
 
 /// The earliest moment when a lock that is valid until then can have been asked for. What a server has lost since may
 /// be that lock.
-pub(super) fn asked_at(valid_until: Moment) -> Moment {
-    valid_until.minus(TTL + TTL / 50)
+pub(super) fn asked_at(valid_until: Moment, longest_ttl: Duration) -> Moment {
+    valid_until.minus(longest_ttl.saturating_add(longest_ttl / 50))
 }
 
 /// What to simulate.

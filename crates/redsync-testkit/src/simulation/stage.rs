@@ -19,7 +19,7 @@ use super::{
     history::History,
     invariants::View,
     network::{Path, Weather},
-    plan::{Plan, Settings},
+    plan::{Plan, Settings, TTL},
     process::Process,
     server::Server,
 };
@@ -134,7 +134,9 @@ impl Stage {
 
     pub(super) fn record(&self, who: Who, what: What) {
         let at = self.world.now();
-        let view = View { servers: &self.servers, quorum: self.plan.quorum, repeats: self.plan.repeats };
+        let (servers, Plan { quorum, repeats, .. }) = (&self.servers, &self.plan);
+        let view =
+            View { servers, quorum: *quorum, repeats: *repeats, longest_ttl: TTL, has_bystander: true };
         lock(&self.history).record(Event { at, who, what }, &view);
     }
 

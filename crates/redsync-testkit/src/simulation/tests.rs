@@ -6,11 +6,13 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use redsync_core::{BoxFuture, Node, NodeError, Reply, Request};
+use redsync_core::{BoxFuture, Node, NodeError, Redsync, Reply, Request, Runtime};
 
 use super::*;
+use crate::virtual_time::VirtualRuntime;
 
 #[test]
 fn the_same_seed_gives_the_same_world() {
@@ -54,6 +56,30 @@ fn a_layer_of_ones_own_sees_every_request() {
     let run = simulate(0, &Settings { through: Some(through), ..Settings::default() });
     assert!(run.violation.is_none());
     assert!(seen.load(Ordering::Relaxed) > 200);
+}
+
+#[test]
+fn a_judge_of_ones_own_world_sees_what_is_left_and_nothing_where_all_is_well() {
+    for is_left in [false, true] {
+        let world = VirtualRuntime::new(0);
+        let servers = vec![Server::new(&world, 0, 0)];
+        let process = Process::new(Clock::new(&world, Duration::from_secs(1), 0));
+        let node: Arc<dyn Node> = Arc::new(Path::new(&world, servers[0].node()));
+        let client = Redsync::builder(process.shared()).nodes([node]).build().unwrap();
+        let mut judge = Judge::new(servers, 1).with_longest_ttl(Duration::from_secs(8));
+        let mut record = |what| judge.record(Event { at: world.now(), who: Who::Fate, what });
+        let guard = world.block_on(client.mutex("own:a").lock()).unwrap();
+        record(What::Granted(Granted::new(0, &guard)));
+        record(What::GivenUp { lock: 0 });
+        if is_left {
+            guard.leave()
+        } else {
+            drop(world.block_on(guard.release()))
+        }
+        record(What::MustBeClean { names: "own:" });
+        let invariant = judge.verdict().map(|violation| violation.invariant);
+        assert_eq!(invariant, is_left.then_some("nothing left"));
+    }
 }
 
 #[test]

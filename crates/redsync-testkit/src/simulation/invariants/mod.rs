@@ -38,6 +38,10 @@ pub(super) struct View<'a> {
     pub(super) quorum: usize,
     /// Whether requests may be sent twice, so that a late copy may set a key anew.
     pub(super) repeats: bool,
+    /// For how long a key may stand.
+    pub(super) longest_ttl: Duration,
+    /// Whether somebody else holds a lock for good, on every server.
+    pub(super) has_bystander: bool,
 }
 
 impl View<'_> {

@@ -90,7 +90,7 @@ impl NobodyElsesLock {
                 "lock {lock} is valid for another {valid_for:?} and gone from servers {gone:?}"
             ));
         }
-        let lost = self.losses.since(asked_at(held.until));
+        let lost = self.losses.since(asked_at(held.until, view.longest_ttl));
         if standing.union(lost).len() < view.quorum {
             return Err(format!(
                 "lock {lock} is valid for another {valid_for:?} and stands at servers {standing:?} only; \
@@ -104,7 +104,7 @@ impl NobodyElsesLock {
 fn bystander(view: &View<'_>) -> Result<(), String> {
     let has_lost_it =
         |server: &&Server| !server.is_down() && server.node().get(BYSTANDER).as_deref() != Some(THEIRS);
-    match view.servers.iter().find(has_lost_it) {
+    match view.servers.iter().filter(|_| view.has_bystander).find(has_lost_it) {
         Some(server) => Err(format!("a bystander's lock is gone from {}", server.node().label())),
         None => Ok(()),
     }
