@@ -106,7 +106,6 @@ fn tell(search: &Search, report: &Report) {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests state what they expect")]
 
     use super::*;
 

@@ -25,7 +25,7 @@ pub(crate) fn request(command: &Command, by: &Running, node: usize, search: &Sea
     match command {
         Command::Acquire { value, look, proposal, ttl } => Request {
             what: if *look { What::SetOrLook } else { What::Set },
-            fence: proposal.map(small),
+            fence: proposal.map(nothing),
             ttl: search.ticks(*ttl),
             ..own(value)
         },
@@ -43,7 +43,7 @@ pub(crate) fn request(command: &Command, by: &Running, node: usize, search: &Sea
         },
         Command::Rotate { from, to, ttl, proposal } => {
             let (what, value, other) = rotation(number(from), number(to), by);
-            let (fence, ttl) = (proposal.map(small), search.ticks(*ttl));
+            let (fence, ttl) = (proposal.map(nothing), search.ticks(*ttl));
             Request { what, value, other, fence, ttl, round: round_of(value), ..own(from) }
         }
         Command::Raise { value, fence, ttl } => {
@@ -56,9 +56,18 @@ pub(crate) fn request(command: &Command, by: &Running, node: usize, search: &Sea
 fn rotation(from: Number, to: Number, by: &Running) -> (What, Number, Number) {
     match by {
         Running::HandBack(_) => (What::HandBack, from, to),
-        _ if to == TOKEN => (What::SetBack, from, to),
-        _ => (What::Rotate, to, from),
+        Running::Acquire(_) | Running::Adopt(_) | Running::Extend(_) | Running::Release(_) if to == TOKEN => {
+            (What::SetBack, from, to)
+        }
+        Running::Acquire(_) | Running::Adopt(_) | Running::Extend(_) | Running::Release(_) => {
+            (What::Rotate, to, from)
+        }
     }
+}
+
+/// A proposal is a time, and here the counters alone decide.
+fn nothing(_: u64) -> u8 {
+    0
 }
 
 fn small(fence: u64) -> u8 {

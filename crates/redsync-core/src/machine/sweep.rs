@@ -174,11 +174,11 @@ impl Sweep {
         self.nodes_with(|cell| match (&cell.stage, &cell.last) {
             _ if cell.needless || cell.is_left => false,
             (Stage::Rest, Answer::Failed(_)) => true,
+            (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,
             // Who stands there wanted to adopt the lock as well, and puts the former value back.
             (Stage::Rest, Answer::Refused(Refusal::Adopted)) => {
                 self.resend.after_lost_reply && self.task.deletes_former()
             }
-            (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,
             (Stage::Rest | Stage::Wanted | Stage::Sent { .. }, _) => false,
         })
     }
