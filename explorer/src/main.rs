@@ -106,7 +106,6 @@ fn tell(search: &Search, report: &Report) {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     #[test]
