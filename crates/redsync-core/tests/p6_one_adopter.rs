@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::{NAME, Quorum, TTL, ms};
 use futures_util::future::join;
-use redsync_core::{ErrorKind, Guard, LockToken, Released, Runtime};
+use redsync_core::{Delay, ErrorKind, Guard, LockToken, Released, Runtime};
 use redsync_testkit::{
     cancel::drop_after,
     memory::{Loss, MemoryNode},
@@ -76,6 +76,25 @@ fn of_two_deliveries_one_is_adopted_also_on_a_bare_quorum() {
             assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
             quorum.run_for(Duration::from_secs(2));
             assert_eq!(quorum.keys_left(), 0, "{bare} {seed}");
+        }
+    }
+}
+
+/// Answers take longer than the pauses between tries, so that the next try begins before the last one is set back.
+#[test]
+fn who_was_late_is_told_so_also_where_answers_are_slow() {
+    for seed in 0..100 {
+        let quorum = Quorum::of(3);
+        let token = handed_over(&quorum);
+        quorum.nodes[seed % 3].stop();
+        for node in &quorum.nodes {
+            node.delay_replies(ms(20 + seed as u64));
+            node.jitter(ms(10));
+        }
+        let worker = || quorum.other_process().mutex(NAME).tries(8).retry_delay(Delay::Between(ms(1), ms(6)));
+        let (a, b) = quorum.block_on(join(worker().adopt(&token), worker().adopt(&token)));
+        for refused in [a, b].into_iter().filter_map(Result::err) {
+            assert_eq!(refused.kind(), ErrorKind::AlreadyAdopted, "{refused} with seed {seed}");
         }
     }
 }

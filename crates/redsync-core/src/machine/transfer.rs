@@ -173,7 +173,14 @@ impl<S: Source> Transfer<S> {
 
     /// Who is to blame as things stand.
     fn blame(&self) -> Blame {
-        Blame::of(&self.last_answers(), self.ours, self.plan.quorum)
+        Blame::of(&self.last_answers(), self.still_ours(), self.plan.quorum)
+    }
+
+    /// An earlier round may have been answered since, and its value never have stood there.
+    fn still_ours(&self) -> NodeSet {
+        let earlier = self.rotations.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
+        let may_hold = earlier.iter().map(Rotation::may_hold).fold(NodeSet::EMPTY, NodeSet::union);
+        self.ours.without(self.ours.without(may_hold))
     }
 
     /// Of the last round, which the current rotation may not have had yet.
