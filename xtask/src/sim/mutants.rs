@@ -92,8 +92,8 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "the order of unanswered requests relied on" ("go-redsync") ["mixed"]:
         SWEEP: "Stage::Sent { again, .. } => *again = true," => "Stage::Sent { .. } => {}";
     "a delete not sent again":
-        SWEEP: "            (Stage::Rest, Answer::Failed(_)) => true,\n            (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,\n"
-            => "";
+        SWEEP: "            (Stage::Rest, Answer::Failed(_)) => true,\n" => "",
+        SWEEP: "            (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,\n" => "";
     "one value for all rounds" ("go-redsync, rslock") ["retry"]:
         VALUES: "return Ok((value.clone(), true));" => "return Ok((value.clone(), self.ahead.is_none()));",
         VALUES: "        if !self.is_fresh {\n"
@@ -125,8 +125,8 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "an extension's quorum over the granting nodes only" ("distributed-lock-redis"):
         HELD: "let target = Target { valid_until: Some(state.valid_until()), ..self.target(&state, all) };"
             => "let nodes = state.nodes;\n        let target = Target { valid_until: Some(state.valid_until()), nodes, ..self.target(&state, all) };",
-        EXTEND: "match self.plan.quorum.verdict(round.tally()) {"
-            => "match Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally()) {";
+        EXTEND: "self.plan.quorum.verdict(round.tally())"
+            => "Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally())";
     "an extension counts after the validity":
         PLAN: "valid_until: target.valid_until," => "valid_until: None,",
         HELD: "if state.valid_until > now {" => "if state.valid_until > Moment::default() {";
@@ -165,7 +165,8 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "every node waited for" ("go-redsync, rslock"):
         ACQUIRE: "if self.plan.wait_for_all && tally.open > 0 && !time_is_over {" => "if tally.open > 0 && !time_is_over {";
     "what an extension that was sent twice set after the release is left":
-        EXTEND: "revived || doubtful || granted && self.plan.may_repeat.contains(id.node())" => "revived || doubtful";
+        EXTEND: "revived || has_replaced || doubtful || granted && self.plan.may_repeat.contains(id.node())"
+            => "revived || has_replaced || doubtful";
     "a rejection believed where requests are sent twice":
         CALL: "as_certain_as(seat.node().delivery(), outcome)" => "outcome";
     "the validity is that of the extension which is done last":
