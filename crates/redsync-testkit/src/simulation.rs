@@ -67,9 +67,9 @@
 //!
 //! # What is assumed
 //!
-//! What the promises assume: clocks differ by less than the drift factor and are never stepped, a server that has lost
-//! data stays away for longer than the longest TTL, and where rivals fix the same value, messages are quicker than the
-//! node time-out. [`Broken`] takes one assumption away, to see what it is good for.
+//! What the promises assume: clocks differ by less than the drift factor, those that timers go by are never stepped, a
+//! server that has lost data stays away for longer than the longest TTL, and where rivals fix the same value, messages
+//! are quicker than the node time-out. [`Broken`] takes one assumption away, to see what it is good for.
 //!
 //! # What is not in it
 //!
