@@ -63,6 +63,7 @@ fn thorough() -> Vec<Search> {
     let cancelled = Role { cancels: 1, ..once.clone() };
     vec![
         search("pair", "two clients, hasty time-outs", &[&hasty, &hasty]),
+        search("trio", "three clients that take the lock once", &[&once, &once, &once]),
         search("pair-cancel", "two clients, each dropped anywhere once", &[&cancelled, &cancelled]),
         search(
             "pair-extend",
