@@ -38,7 +38,7 @@
 //! }
 //!
 //! let world = VirtualRuntime::new(7);
-//! let servers: Vec<_> = (0..3).map(|index| Server::new(&world, index, 0)).collect();
+//! let servers: Vec<_> = (0..3).map(|index| Server::new(index, Clock::new(&world, Duration::from_secs(5), 0))).collect();
 //! let client = || {
 //!     let process = Process::new(Clock::new(&world, Duration::from_secs(100), 0));
 //!     let way = |server: &Server| Arc::new(Path::new(&world, server.node())) as Arc<dyn Node>;
@@ -88,8 +88,10 @@ mod judge;
 mod network;
 mod plan;
 mod process;
+mod queue;
 mod server;
 mod stage;
+mod storm;
 mod troubles;
 
 #[cfg(test)]
@@ -100,7 +102,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use self::{
     clock::Clock,
     counts::Counts,
-    event::{Event, Fault, Granted, Op, Outcome, Place, Returned, What, Who},
+    event::{Event, Fault, Granted, HandedOver, Op, Outcome, Place, Returned, What, Who},
     history::Violation,
     judge::Judge,
     network::{Path, Weather},

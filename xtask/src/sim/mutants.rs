@@ -42,6 +42,14 @@ const BACKGROUND: &str = "crates/redsync-core/src/background.rs";
 const OPTIONS: &str = "crates/redsync-core/src/options.rs";
 const TARGET: &str = "crates/redsync-core/src/target.rs";
 const PLAN: &str = "crates/redsync-core/src/plan.rs";
+const TRANSFER: &str = "crates/redsync-core/src/machine/transfer.rs";
+const ROTATION: &str = "crates/redsync-core/src/machine/rotation.rs";
+const FENCING: &str = "crates/redsync-core/src/machine/fencing.rs";
+const PROPOSAL: &str = "crates/redsync-core/src/machine/proposal.rs";
+const HAND_OVER: &str = "crates/redsync-core/src/hand_over.rs";
+/// What the servers of the simulation do instead of the scripts.
+const EFFECTS: &str = "crates/redsync-testkit/src/memory/scripts.rs";
+const FENCED_EFFECTS: &str = "crates/redsync-testkit/src/memory/scripts/fenced.rs";
 
 macro_rules! mutants {
     ($($name:literal $(($seen_in:literal))? $([$search:literal])? $(only $only:literal)?: $($file:ident: $find:literal => $replace:literal),+;)+) => {
@@ -228,6 +236,67 @@ impl Runtime for ByTheWall {
         VALUES: "self.ahead = self.source.value().ok();" => "self.ahead = Some(self.source.value()?);";
     "the deadline is not kept":
         OPTIONS: "deadline: self.deadline," => "deadline: None,";
+    // What the simulation finds of locks that change hands.
+    "a rotation that does not compare":
+        FENCED_EFFECTS: "let (is_from, is_to) = (held == scope.value, held == to);" => "let (is_from, is_to) = (held != to, held == to);";
+    "the same new value once more after it was set back":
+        TRANSFER: "to: to.unwrap_or_else(|| self.plan.from.successor(self.source.random())),"
+            => "to: to.or_else(|| self.rotations.last().map(|last| last.value().clone())).unwrap_or_else(|| self.plan.from.successor(self.source.random())),";
+    "grants of a value that was given up counted":
+        TRANSFER: "match self.plan.quorum.verdict(current.tally()) {"
+            => "let all = self.rotations.iter().fold(NodeSet::EMPTY, |all, rotation| all.union(rotation.granted()));\n        match self.plan.quorum.verdict(super::Tally { granted: all.len(), ..current.tally() }) {";
+    "a late grant of a value that was given up is left":
+        ROTATION: "Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => self.undo.want(node),"
+            => "Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => {}";
+    "what was rotated for nothing is not set back":
+        ROTATION: "self.may_hold().without(waited_for).iter().for_each(|node| self.undo.want(node));" => "let _ = waited_for;";
+    "a counter above the fence counts towards it":
+        FENCING: "self.highest = self.highest.max(Some(stands));"
+            => "if self.cells.iter().all(|cell| cell.raising.is_none()) {\n            self.highest = self.highest.max(Some(stands));\n        }",
+        FENCING: "cell.stands.is_some() && cell.stands == self.highest" => "cell.stands.is_some() && cell.stands >= self.highest";
+    "a counter raised under somebody else's value":
+        FENCED_EFFECTS: "        None => Ok(numbers([-1])),\n        Some(held) if held != scope.value => Ok(numbers([0])),\n        Some(_) => Ok("
+            => "        _ => Ok(";
+    "the highest number that was drawn is the fence":
+        FENCING: "cell.stands.is_some() && cell.stands == self.highest" => "cell.stands.is_some()";
+    "fences by the clocks alone":
+        FENCED_EFFECTS: "Ok((counter(keyspace, scope)? + 1).max(" => "Ok(1.max(";
+    "a fence as old as the call":
+        PROPOSAL: "self.first.saturating_add(elapsed)" => "self.first.saturating_add(elapsed.min(0))";
+    "an adoption without a fence":
+        PLAN: "proposal: token.fence().map(|fence| self.proposal(fence))," => "proposal: None,";
+    "an extension that comes late cuts the TTL back":
+        EFFECTS: "if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {" => "if to_number(ttl)? > 0.0 {";
+    "a hand-over with the TTL of the lock":
+        HAND_OVER: "ExtendPlan { ttl: wait, revive, wait_for_all: true, ..plan }" => "ExtendPlan { revive, wait_for_all: wait.as_millis() > 0, ..plan }";
+    "a hand-over that does not fill":
+        HAND_OVER: "let revive = !self.held.exact;" => "let revive = false;";
+    "a hand-over that outlasts the validity":
+        EXTEND: "self.is_in_time |= verdict == Verdict::Won && !self.is_expired(now);"
+            => "self.is_in_time = verdict == Verdict::Won && !self.is_expired(now);";
+    "what was handed over is released":
+        HAND_OVER: "                self.held.hand_over();\n                self.releases_on_drop = false;\n" => "                self.held.hand_over();\n";
+    "a guard valid that is handed back":
+        HELD: "        state.ending = Some(Ending::HandedBack);\n" => "";
+    "what may have been handed back called gone":
+        HELD: "Some(Ending::HandedBack) => nodes," => "Some(Ending::HandedBack) => state.may_be_undone(),";
+    "a hand-back takes its late grants for good":
+        TRANSFER: "            self.is_given_back = true;\n            self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);\n            self.phase"
+            => "            self.is_given_back = true;\n            self.phase";
+    "only the new value released":
+        PLAN: "            value: target.value,\n            former: target.former,\n            exact: target.exact,\n            asked: target.nodes,\n            may_be_deleted:"
+            => "            value: target.value,\n            former: None,\n            exact: target.exact,\n            asked: target.nodes,\n            may_be_deleted:",
+        TRANSFER: "let former = Some(self.plan.from.clone()).filter(|_| !self.plan.exact);" => "let former = None;";
+    "validity of an adoption from the receive time":
+        TRANSFER: "            valid_until: current.valid_until,\n" => "            valid_until: now.plus(self.plan.drift.validity(self.plan.ttl)),\n";
+    "adopted after its validity":
+        TRANSFER: "Verdict::Won if now >= current.valid_until => self.lose(now)," => "";
+    "nobody makes room":
+        TRANSFER: "if blame.is_contended() && self.plan.to.is_none() {" => "if blame.is_contended() && self.tries == 0 {";
+    "a used-up token costs the time of a server that hangs":
+        TRANSFER: "current.tally().open > 0 && blame.for_good().is_none() && !makes_room" => "current.tally().open > 0 && !makes_room";
+    "another delivery taken for a stranger":
+        FENCED_EFFECTS: "if lineage_of(held) == Some(lineage) { 3 } else { 0 }" => "if lineage_of(held) == Some(lineage) { 0 } else { 0 }";
 };
 
 #[cfg(test)]

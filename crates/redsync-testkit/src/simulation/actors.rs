@@ -1,7 +1,9 @@
 //! [`Caller`]: a task that takes locks, holds, extends and gives them back, in all the ways that there are.
 
 mod calls;
+mod endings;
 mod limits;
+mod travel;
 
 use std::{
     sync::{
@@ -15,19 +17,22 @@ use futures_util::future::join;
 use redsync_core::{Guard, Mutex};
 
 use self::{
-    calls::{failed, released, unlocked},
+    calls::{failed, unlocked},
     limits::Limits,
 };
 use super::{
     BYSTANDER,
-    event::{Fault, Granted, Op, Outcome, Place, What, Who},
+    event::{Fault, Granted, Op, Place, What, Who},
+    queue::Message,
     stage::{Desk, Stage},
 };
 
 /// What everybody uses where the plan says so.
 const EVERYBODYS: &str = "everybody's";
 /// What is contended for.
-const NAMES: [&str; 2] = ["lock:a", "lock:b"];
+const NAMES: [&str; 2] = ["lock:a", FENCED];
+/// What is contended for by fencing numbers.
+const FENCED: &str = "lock:b";
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -40,6 +45,14 @@ pub(super) struct Caller {
     limits: Limits,
 }
 
+/// How a lock was asked for.
+struct Terms {
+    fixed: Option<Arc<str>>,
+    revives: bool,
+    is_fenced: bool,
+    token: Option<u32>,
+}
+
 /// A lock that a caller holds.
 struct Holding {
     guard: Guard,
@@ -48,6 +61,10 @@ struct Holding {
     mutex: Mutex,
     /// Whether its value is fixed and nobody else's, so that it can be carried on by its value.
     by_value: bool,
+    /// Whether it can be handed over: nobody else has the same value, now or later.
+    travels: bool,
+    /// What it was adopted from.
+    message: Option<Message>,
 }
 
 impl Caller {
@@ -55,13 +72,17 @@ impl Caller {
         Self { stage, desk, task, values: 0, limits: Limits::default() }
     }
 
-    /// Takes so many locks, one after the other.
+    /// Takes or adopts so many locks, one after the other.
     pub(super) async fn live(mut self, rounds: u32) {
         for _ in 0..rounds {
             if self.stage.is_violated() {
                 return;
             }
-            self.round().await;
+            if self.stage.once_in(6) {
+                self.work().await
+            } else {
+                self.round().await
+            }
             self.stage.wait(self.stage.up_to(ms(120))).await;
         }
     }
@@ -71,15 +92,21 @@ impl Caller {
             return self.meddle().await;
         }
         let name = NAMES.get(self.stage.index(NAMES.len())).copied().unwrap_or_default();
+        // Most locks of a name are fenced, or most are not.
+        let is_fenced = (name == FENCED) != self.stage.once_in(8);
         let revives = self.stage.once_in(3);
         let mutex = self.desk.client.mutex(name);
         let mutex = self.options(mutex).revive_on_extend(revives);
         let (mutex, fixed) = self.value(mutex);
+        let mutex = if is_fenced { mutex.fenced() } else { mutex };
         if let Some(guard) = self.take(&mutex).await {
             let lock = self.stage.next_lock();
-            let by_value = fixed.as_deref().is_some_and(|fixed| fixed != EVERYBODYS);
-            self.granted(lock, &guard, fixed, revives);
-            self.hold(Holding { guard, lock, mutex, by_value }).await;
+            let is_own = fixed.as_deref().is_some_and(|fixed| fixed != EVERYBODYS);
+            let travels = fixed.is_none() || is_own && !self.stage.plan.reuses;
+            // What hands a lock over sets missing keys anew as well.
+            let revives = revives || travels && fixed.is_none();
+            self.granted(lock, &guard, Terms { fixed, revives, is_fenced, token: None });
+            self.hold(Holding { guard, lock, mutex, by_value: is_own, travels, message: None }).await;
         }
     }
 
@@ -91,9 +118,12 @@ impl Caller {
         let delay = stage.up_to(ms(60));
         let mutex = mutex.retry_delay(delay);
         if stage.once_in(6) {
-            // Without a deadline a call is bounded by its tries.
+            // Without a deadline a call is bounded by its tries. Each server may tell a higher fencing number, to which the
+            // others are then raised.
             let (tries, timeout) = (1 + small(stage.pick(4)), ms(300));
-            self.limits = Limits::tries(timeout + delay, tries, extend_tries, release_tries);
+            let raises = timeout * small(stage.plan.servers as u64);
+            self.limits =
+                Limits::tries(timeout + delay, tries, extend_tries, release_tries).raising(raises, tries);
             return mutex.tries(tries).node_timeout(timeout);
         }
         // Some deadlines come before the tries are used up.
@@ -158,10 +188,12 @@ impl Caller {
         }
     }
 
-    fn granted(&self, lock: u32, guard: &Guard, fixed: Option<Arc<str>>, revives: bool) {
+    fn granted(&self, lock: u32, guard: &Guard, terms: Terms) {
         let (name, value) = (Arc::from(guard.name()), Arc::from(guard.value()));
-        let valid_for = self.world_time(guard.valid_for());
-        self.record(What::Granted(Granted { lock, name, value, fixed, revives, valid_for }));
+        let Terms { fixed, revives, is_fenced, token } = terms;
+        let (fence, valid_for) = (guard.fence(), self.world_time(guard.valid_for()));
+        let granted = Granted { lock, name, value, fixed, revives, is_fenced, fence, token, valid_for };
+        self.record(What::Granted(granted));
     }
 
     async fn hold(&self, holding: Holding) {
@@ -186,15 +218,16 @@ impl Caller {
     }
 
     async fn extend(&self, holding: &Holding) {
+        let drops = || self.stage.once_in(5);
         if !self.stage.once_in(6) {
-            return self.extend_once(holding).await;
+            return self.extend_once(holding, drops()).await;
         }
         // Two at once, of which the later one may be done first.
         let later = async {
             self.stage.wait(self.stage.up_to(ms(50))).await;
-            self.extend_once(holding).await;
+            self.extend_once(holding, drops()).await;
         };
-        join(self.extend_once(holding), later).await;
+        join(self.extend_once(holding, drops()), later).await;
     }
 
     /// Asks a guard whether it is valid, as who has waited or woken up does before going on.
@@ -203,9 +236,9 @@ impl Caller {
         self.record(What::Says { lock: *lock, is_valid, valid_for });
     }
 
-    async fn extend_once(&self, holding: &Holding) {
+    async fn extend_once(&self, holding: &Holding, drops: bool) {
         let Holding { guard, lock, .. } = holding;
-        let result = if self.stage.once_in(5) {
+        let result = if drops {
             self.call_and_drop(Op::Extend, guard.name(), guard.extend(), failed).await
         } else {
             self.call(Op::Extend, guard.name(), guard.extend(), failed).await
@@ -221,68 +254,6 @@ impl Caller {
             Some(Err(_)) | None => {}
         }
         self.ask(holding);
-    }
-
-    async fn give_back(&self, holding: Holding) {
-        let Holding { guard, lock, mutex, by_value } = holding;
-        let name: Arc<str> = Arc::from(guard.name());
-        match self.stage.pick(8) {
-            0 => {
-                self.record(What::GivenUp { lock });
-                self.call(Op::Drop, &name, async { drop(guard) }, |()| Outcome::Ok).await;
-            }
-            // The lock stays, and nobody gets it before its time.
-            1 => drop(self.call(Op::Leave, &name, async { guard.leave() }, |()| Outcome::Ok).await),
-            2 => {
-                self.record(What::GivenUp { lock });
-                self.call_and_drop(Op::Release, &name, guard.release(), released).await;
-            }
-            3 | 4 if by_value => {
-                self.extend_by_value(&mutex).await;
-                self.record(What::GivenUp { lock });
-                let unlocked = self.call(Op::Unlock, &name, mutex.unlock(), unlocked).await;
-                if let Some(Ok(released)) = unlocked {
-                    self.record(What::Released { lock, released });
-                }
-                self.go_on_without_it(Holding { guard, lock, mutex, by_value }).await;
-            }
-            _ => self.release(guard, lock).await,
-        }
-    }
-
-    /// A guard whose lock was released by its value.
-    async fn go_on_without_it(&self, holding: Holding) {
-        if self.stage.once_in(2) {
-            self.extend_once(&holding).await;
-        }
-        let Holding { guard, mutex, .. } = holding;
-        if self.stage.once_in(2) {
-            drop(self.call(Op::Release, mutex.name(), guard.release(), released).await);
-        } else {
-            guard.leave();
-        }
-    }
-
-    /// Releases until that succeeds, or three times.
-    async fn release(&self, mut guard: Guard, lock: u32) {
-        self.record(What::GivenUp { lock });
-        let name: Arc<str> = Arc::from(guard.name());
-        for _ in 0..3 {
-            guard = match self.call(Op::Release, &name, guard.release(), released).await {
-                Some(Ok(released)) => return self.record(What::Released { lock, released }),
-                Some(Err(error)) => error.into_guard(),
-                None => return,
-            };
-            let valid_for = self.world_time(guard.valid_for());
-            self.record(What::HandedBack { lock, valid_for });
-        }
-    }
-
-    /// Extends by the value alone, as another process would.
-    async fn extend_by_value(&self, mutex: &Mutex) {
-        if self.stage.once_in(2) {
-            self.call(Op::ExtendByValue, mutex.name(), mutex.extend(), failed).await;
-        }
     }
 
     /// Does to somebody else's lock whatever must have no effect on it.

@@ -1,6 +1,6 @@
 //! [`Clock`]: one machine's own clock, which runs a little fast or slow.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use redsync_core::{Moment, Runtime};
 
@@ -18,6 +18,8 @@ pub struct Clock {
     origin: Duration,
     /// How many nanoseconds it counts in a millisecond of the world's, which has a million.
     rate: u128,
+    /// How many milliseconds its wall clock is ahead of the world's.
+    ahead: i64,
 }
 
 impl Clock {
@@ -26,7 +28,20 @@ impl Clock {
     /// A rate at which the clock would stand still or run backwards is taken for the slowest that there is.
     pub fn new(world: &VirtualRuntime, origin: Duration, gains_ppm: i32) -> Self {
         let rate = u128::try_from(1_000_000 + i64::from(gains_ppm)).unwrap_or(1).max(1);
-        Self { world: world.clone(), start: world.now(), origin, rate }
+        Self { world: world.clone(), start: world.now(), origin, rate, ahead: 0 }
+    }
+
+    /// The same clock with a wall clock beside it that is so many milliseconds ahead of the world's, or behind it.
+    #[must_use]
+    pub fn with_wall_ahead(self, millis: i64) -> Self {
+        Self { ahead: millis, ..self }
+    }
+
+    /// What the wall clock shows now.
+    pub fn wall_clock(&self) -> SystemTime {
+        let (wall, error) = (self.world.wall_clock(), Duration::from_millis(self.ahead.unsigned_abs()));
+        let shown = if self.ahead < 0 { wall.checked_sub(error) } else { wall.checked_add(error) };
+        shown.unwrap_or(wall)
     }
 
     /// What the clock shows now.
@@ -66,6 +81,17 @@ mod tests {
         world.advance(Duration::from_secs(1000));
         let shown = clocks.each_ref().map(|clock| clock.now().since_origin().as_millis());
         assert_eq!(shown, [1_007_000, 1_011_500, 1_002_500]);
+    }
+
+    #[test]
+    fn a_wall_clock_is_as_wrong_as_it_is_told_to_be() {
+        let world = VirtualRuntime::new(0);
+        for (ahead, expected) in [(0, 1_000_000), (300_000, 1_300_000), (-300_000, 700_000)] {
+            let clock = Clock::new(&world, Duration::ZERO, 0).with_wall_ahead(ahead);
+            let origin = world.wall_clock() - Duration::from_secs(1000);
+            let shown = clock.wall_clock().duration_since(origin).expect("later");
+            assert_eq!(shown.as_millis(), expected, "{ahead} ms");
+        }
     }
 
     #[test]

@@ -15,6 +15,14 @@ pub struct Counts {
     pub calls: BTreeMap<(Op, String), u64>,
     /// How many locks were taken.
     pub locks: u64,
+    /// How many locks were turned into tokens.
+    pub hand_overs: u64,
+    /// How many locks were adopted from tokens.
+    pub adoptions: u64,
+    /// How many locks have gone back to their tokens.
+    pub hand_backs: u64,
+    /// How many fencing numbers were drawn.
+    pub fences: u64,
     /// How many worlds did not keep what is promised.
     pub violations: u64,
 }
@@ -27,14 +35,24 @@ impl Counts {
             What::Returned(returned) => {
                 *self.calls.entry((returned.op, word(returned.outcome))).or_default() += 1;
             }
-            What::Granted(_) => self.locks += 1,
+            What::Granted(granted) => {
+                let count = if granted.token.is_some() { &mut self.adoptions } else { &mut self.locks };
+                *count += 1;
+                self.fences += u64::from(granted.fence.is_some());
+            }
+            What::HandedOver(_) => self.hand_overs += 1,
+            What::HandedBack { .. } => self.hand_backs += 1,
             What::Over(..)
             | What::Called(..)
             | What::Extended { .. }
             | What::Says { .. }
             | What::Lost { .. }
             | What::GivenUp { .. }
-            | What::HandedBack { .. }
+            | What::Kept { .. }
+            | What::Adopts { .. }
+            | What::NotAdopted { .. }
+            | What::HandsBack { .. }
+            | What::Recovered { .. }
             | What::Released { .. }
             | What::MustBeClean { .. }
             | What::StillBusy { .. }
@@ -46,6 +64,10 @@ impl Counts {
     pub fn merge(&mut self, other: &Self) {
         self.seeds += other.seeds;
         self.locks += other.locks;
+        self.hand_overs += other.hand_overs;
+        self.adoptions += other.adoptions;
+        self.hand_backs += other.hand_backs;
+        self.fences += other.fences;
         self.violations += other.violations;
         for (fault, count) in &other.faults {
             *self.faults.entry(*fault).or_default() += count;
@@ -78,11 +100,12 @@ fn word(outcome: Outcome) -> String {
 impl fmt::Display for Counts {
     /// One line, and then a table of each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seeds, locks, violations, .. } = self;
+        let Self { seeds, locks, hand_overs, adoptions, hand_backs, fences, violations, .. } = self;
         let (calls, faults) = (self.all_calls(), self.all_faults());
         writeln!(
             f,
-            "{seeds} seeds, {calls} calls, {locks} locks taken, {faults} faults, {violations} violations"
+            "{seeds} seeds, {calls} calls, {locks} locks taken, {hand_overs} handed over, {adoptions} adopted, \
+             {hand_backs} handed back, {fences} fences, {faults} faults, {violations} violations"
         )?;
         writeln!(f, "\n| fault | times |\n| --- | ---: |")?;
         for (fault, count) in &self.faults {

@@ -3,6 +3,8 @@
 //! Whatever is done comes as documented, and at once: neither dead nor hung servers cost anything while a quorum
 //! answers.
 
+mod travel;
+
 use std::{
     future::ready,
     pin::pin,
@@ -13,10 +15,11 @@ use std::{
 use futures_util::future::{Either, join, join3, select};
 use redsync_core::{BoxFuture, ErrorKind, Guard, Mutex, Released, Runtime};
 
+use self::travel::{AGAIN_AND_AGAIN, AT_THE_LAST_MOMENT, IN_THE_QUEUE};
 use super::{
     event::{What, Who},
     network::Weather,
-    server::Server,
+    server::{Comeback, Server},
     stage::{Desk, Stage},
 };
 use crate::cancel::drop_after;
@@ -25,6 +28,8 @@ use crate::cancel::drop_after;
 const LONG: Duration = Duration::from_secs(30);
 /// A pause in which all that is on its way at this moment arrives.
 const INSTANT: Duration = Duration::from_micros(1);
+/// What a scene lasts in which everything happens at once.
+const NONE: Duration = Duration::ZERO;
 /// How many scenes each process plays.
 const SCENES_EACH: usize = 2;
 
@@ -42,21 +47,30 @@ struct Scenery {
     mutex: Mutex,
 }
 
-const SCENES: [(&str, Scene); 10] = [
-    ("a lock is taken, extended and released", |scenery| Box::pin(scenery.a_lock_is_used())),
-    ("a rival is refused", |scenery| Box::pin(scenery.a_rival_is_refused())),
-    ("the same value is refused", |scenery| Box::pin(scenery.the_same_value_is_refused())),
-    ("a failed release is repeated", |scenery| Box::pin(scenery.a_failed_release_is_repeated())),
-    ("a lock is released by its value", |scenery| Box::pin(scenery.a_lock_is_released_by_its_value())),
-    ("a lock is deleted by hand", |scenery| Box::pin(scenery.a_lock_is_deleted_by_hand())),
-    ("a lost lock is extended", |scenery| Box::pin(scenery.a_lost_lock_is_extended())),
-    ("the reply to a release is lost", |scenery| Box::pin(scenery.the_reply_to_a_release_is_lost())),
-    ("no server can be reached", |scenery| Box::pin(scenery.no_server_can_be_reached())),
-    ("a call is cancelled", |scenery| Box::pin(scenery.a_call_is_cancelled())),
+/// What is played, and how long that lasts beside what is awaited.
+const SCENES: [(&str, Duration, Scene); 15] = [
+    ("a lock is taken, extended and released", NONE, |scenery| Box::pin(scenery.a_lock_is_used())),
+    ("a rival is refused", NONE, |scenery| Box::pin(scenery.a_rival_is_refused())),
+    ("the same value is refused", NONE, |scenery| Box::pin(scenery.the_same_value_is_refused())),
+    ("a failed release is repeated", NONE, |scenery| Box::pin(scenery.a_failed_release_is_repeated())),
+    ("a lock is released by its value", NONE, |scenery| Box::pin(scenery.a_lock_is_released_by_its_value())),
+    ("a lock is deleted by hand", NONE, |scenery| Box::pin(scenery.a_lock_is_deleted_by_hand())),
+    ("a lost lock is extended", NONE, |scenery| Box::pin(scenery.a_lost_lock_is_extended())),
+    ("the reply to a release is lost", NONE, |scenery| Box::pin(scenery.the_reply_to_a_release_is_lost())),
+    ("no server can be reached", NONE, |scenery| Box::pin(scenery.no_server_can_be_reached())),
+    ("a call is cancelled", NONE, |scenery| Box::pin(scenery.a_call_is_cancelled())),
+    ("a lock travels", NONE, |scenery| Box::pin(scenery.a_lock_travels())),
+    ("a lock is handed over at the last moment", AT_THE_LAST_MOMENT, |scenery| {
+        Box::pin(scenery.a_lock_is_handed_over_at_the_last_moment())
+    }),
+    ("a lock is handed back", NONE, |scenery| Box::pin(scenery.a_lock_is_handed_back())),
+    ("a token expires", IN_THE_QUEUE, |scenery| Box::pin(scenery.a_token_expires())),
+    ("two adopt at once", AGAIN_AND_AGAIN, |scenery| Box::pin(scenery.two_adopt_at_once())),
 ];
 
 /// The last scene of a process.
-const CLOSING: (&str, Scene) = ("a client is shut down", |scenery| Box::pin(scenery.a_client_is_shut_down()));
+const CLOSING: (&str, Duration, Scene) =
+    ("a client is shut down", NONE, |scenery| Box::pin(scenery.a_client_is_shut_down()));
 
 /// Plays the act.
 pub(super) fn play(stage: &Stage) {
@@ -64,30 +78,33 @@ pub(super) fn play(stage: &Stage) {
     let minority = stage.servers.len() - stage.plan.quorum;
     let down: Vec<_> = stage.servers.iter().cycle().skip(first).take(minority).collect();
     for server in &down {
-        if stage.once_in(2) { server.node().stop() } else { server.node().pause() }
+        if stage.once_in(2) { server.crash(Comeback::WithData) } else { server.pause() }
     }
     for desk in stage.desks() {
         set_weather(&desk, Weather::default());
         for _ in 0..SCENES_EACH {
-            let (name, scene) = SCENES.get(stage.index(SCENES.len())).copied().unwrap_or(CLOSING);
-            play_scene(stage, &desk, name, scene);
+            let scene = SCENES.get(stage.index(SCENES.len())).copied().unwrap_or(CLOSING);
+            play_scene(stage, &desk, scene);
         }
+    }
+    for desk in stage.desks() {
         if stage.once_in(4) {
-            play_scene(stage, &desk, CLOSING.0, CLOSING.1);
+            play_scene(stage, &desk, CLOSING);
         }
     }
     for server in down {
-        server.node().start();
-        server.node().resume();
+        if server.is_paused() { server.resume() } else { server.start() }
     }
     let tasks = stage.world.run_until_idle(LONG);
     if tasks > 0 {
         stage.record(Who::Fate, What::StillBusy { tasks });
     }
+    // What a server executes that has stood still for longer than a TTL stands for one.
+    stage.world.run_for(IN_THE_QUEUE);
     stage.record(Who::Fate, What::MustBeClean { names: "day:" });
 }
 
-fn play_scene(stage: &Stage, desk: &Desk, name: &'static str, scene: Scene) {
+fn play_scene(stage: &Stage, desk: &Desk, (name, lasts, scene): (&'static str, Duration, Scene)) {
     if stage.is_violated() {
         return;
     }
@@ -96,7 +113,7 @@ fn play_scene(stage: &Stage, desk: &Desk, name: &'static str, scene: Scene) {
     let mutex = mutex.extend_tries(1).release_tries(1);
     let scenery = Scenery { stage: stage.clone(), desk: desk.clone(), mutex };
     let outcome = stage.world.block_on(scene(scenery));
-    let took = stage.world.now().since(begun);
+    let took = stage.world.now().since(begun).saturating_sub(lasts);
     stage.record(Who::Fate, What::Undisturbed { scene: name, outcome, took });
 }
 

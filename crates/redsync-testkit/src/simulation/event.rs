@@ -68,12 +68,47 @@ pub enum What {
         /// Which lock.
         lock: u32,
     },
-    /// A release has failed and gave the guard back, which says that it is valid for so long.
-    HandedBack {
+    /// A call that would have ended a guard has failed and gave it back, which says that it is valid for so long.
+    Kept {
         /// Which lock.
         lock: u32,
+        /// The call.
+        op: Op,
         /// By the world's clock.
         valid_for: Duration,
+    },
+    /// A lock was turned into a token.
+    HandedOver(HandedOver),
+    /// The adoption of a token begins.
+    Adopts {
+        /// Which token.
+        token: u32,
+    },
+    /// The adoption of a token has failed.
+    NotAdopted {
+        /// Which token.
+        token: u32,
+        /// Why.
+        kind: ErrorKind,
+    },
+    /// A lock goes back to a token, from now on.
+    HandsBack {
+        /// Which lock.
+        lock: u32,
+        /// Which token.
+        token: u32,
+    },
+    /// A lock has gone back to a token.
+    HandedBack {
+        /// Which token.
+        token: u32,
+    },
+    /// All faults are over, and nothing goes on about a token that nobody has used up: what adopting it came to.
+    Recovered {
+        /// Whose token.
+        name: Arc<str>,
+        /// Why it could not be adopted.
+        outcome: Result<(), ErrorKind>,
     },
     /// A release of a guard has returned.
     Released {
@@ -125,6 +160,12 @@ pub enum Op {
     ExtendByValue,
     /// `Mutex::unlock`.
     Unlock,
+    /// `Guard::hand_over`.
+    HandOver,
+    /// `Mutex::adopt`.
+    Adopt,
+    /// `Guard::hand_back`.
+    HandBack,
 }
 
 /// How a call ended.
@@ -170,6 +211,12 @@ pub struct Granted {
     pub fixed: Option<Arc<str>>,
     /// Whether extending sets missing keys anew.
     pub revives: bool,
+    /// Whether it was to have a fencing number.
+    pub is_fenced: bool,
+    /// Its fencing number.
+    pub fence: Option<u64>,
+    /// The token that it was adopted from.
+    pub token: Option<u32>,
     /// For how long its guard says that it is valid, by the world's clock.
     pub valid_for: Duration,
 }
@@ -179,8 +226,27 @@ impl Granted {
     /// world's rate.
     pub fn new(lock: u32, guard: &Guard) -> Self {
         let (name, value) = (Arc::from(guard.name()), Arc::from(guard.value()));
-        Self { lock, name, value, fixed: None, revives: false, valid_for: guard.valid_for() }
+        let (fence, valid_for) = (guard.fence(), guard.valid_for());
+        let is_fenced = fence.is_some();
+        Self { lock, name, value, fixed: None, revives: false, is_fenced, fence, token: None, valid_for }
     }
+}
+
+/// A lock that was turned into a token.
+#[derive(Clone, Debug)]
+pub struct HandedOver {
+    /// Which lock.
+    pub lock: u32,
+    /// The token's number, which no other has.
+    pub token: u32,
+    /// The lock's name.
+    pub name: Arc<str>,
+    /// Its value.
+    pub value: Arc<str>,
+    /// For how long the token was to wait at least, by the world's clock.
+    pub wait: Duration,
+    /// For how long it can be adopted, by the world's clock.
+    pub valid_for: Duration,
 }
 
 /// What goes wrong.
@@ -224,6 +290,8 @@ pub enum Fault {
     DropCall,
     /// A caller holds its lock for longer than its validity.
     Overstay,
+    /// The queue delivers a token that it has delivered before.
+    Redeliver,
 }
 
 /// Where something goes wrong.

@@ -6,8 +6,12 @@ use redsync_core::{Moment, Node};
 
 use super::network::Path;
 
-/// The longest TTL in use while servers may lose their data.
+/// The longest TTL of a lock that is held.
 pub(super) const TTL: Duration = Duration::from_secs(2);
+/// The longest TTL in use while servers may lose their data: that of a lock which was handed over.
+const LONGEST: Duration = Duration::from_millis(2700);
+/// What is left of it for the wait, after drift and the longest node time-out.
+const WAIT: Duration = Duration::from_millis(2300);
 /// How long a server that has lost data stays away. By its own clock and everybody's else, that is longer than any
 /// TTL in use.
 pub(super) const QUARANTINE: Duration = Duration::from_millis(2 * 2000);
@@ -50,7 +54,7 @@ pub(super) struct Plan {
     pub(super) processes: u32,
     /// Tasks for each process, which share its client.
     pub(super) tasks: u32,
-    /// How many locks each task tries to take.
+    /// How many locks each task tries to take or to adopt.
     pub(super) rounds: u32,
     /// How many troubles there are.
     pub(super) troubles: u32,
@@ -69,6 +73,12 @@ pub(super) struct Plan {
     pub(super) ttl: Duration,
     /// The most that a message takes when nothing is wrong.
     pub(super) calm: Duration,
+    /// Whether no server loses its data, so that neither TTLs nor wall clocks matter for what is promised.
+    pub(super) keeps_data: bool,
+    /// The longest that a lock waits to be adopted which was handed over.
+    pub(super) wait: Duration,
+    /// The most by which a wall clock is ahead or behind, in milliseconds.
+    pub(super) wall_error: u64,
     /// What every call is given that has a deadline.
     pub(super) deadline: Duration,
     /// The most tries of a call.
@@ -86,6 +96,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// The longest TTL of any key.
+    pub(super) fn longest_ttl(&self) -> Duration {
+        LONGEST.saturating_sub(WAIT) + self.wait
+    }
+
     pub(super) fn new(seed: u64, settings: &Settings) -> Self {
         let ms = Duration::from_millis;
         let (servers, quorum) = crew(seed);
@@ -93,12 +108,13 @@ impl Plan {
         let of_one_mind = (seed / 5).is_multiple_of(3) || is_broken(Broken::SlowTwins);
         let hasty = of_one_mind && !is_broken(Broken::SlowTwins);
         let reuses = !of_one_mind && (seed / 15) % 4 == 1;
+        let keeps_data = (seed / 7).is_multiple_of(3) && !is_broken(Broken::Data);
         Self {
             servers,
             quorum,
             processes: 3,
             tasks: 2,
-            rounds: 26,
+            rounds: 27,
             troubles: 38,
             of_one_mind,
             repeats: !of_one_mind && (seed / 15).is_multiple_of(4),
@@ -106,6 +122,11 @@ impl Plan {
             // A delete may have to wait until a lock of half the TTL is almost over.
             ttl: if of_one_mind && (seed / 30).is_multiple_of(2) { TTL / 2 } else { TTL },
             calm: if (seed / 2).is_multiple_of(2) { ms(0) } else { ms(2) },
+            keeps_data,
+            wait: if keeps_data { WAIT * 2 } else { WAIT },
+            // Where counters may be lost, clocks agree better than the time between a holder that they were lost by and
+            // the next one who asks a server that has lost them: a quarantine less a TTL.
+            wall_error: if keeps_data { 300_000 } else { 400 },
             // Some calls outlast the keys that they have set.
             deadline: if reuses { TTL * 3 } else { ms(1500) },
             tries: if reuses { 20 } else { 4 },
@@ -120,7 +141,8 @@ impl Plan {
             } else {
                 ms(1800)
             },
-            steps_wall_clocks: (seed / 7).is_multiple_of(3),
+            // Where a counter was lost, a clock that is set back would let numbers fall.
+            steps_wall_clocks: keeps_data,
             quarantine: if is_broken(Broken::Data) { ms(0) } else { QUARANTINE },
         }
     }

@@ -125,7 +125,7 @@ impl Runtime for Process {
     }
 
     fn wall_clock(&self) -> SystemTime {
-        let (wall, stepped) = (self.clock.world().wall_clock(), lock(&self.shared).stepped);
+        let (wall, stepped) = (self.clock.wall_clock(), lock(&self.shared).stepped);
         let step = Duration::from_millis(stepped.unsigned_abs());
         let shown = if stepped < 0 { wall.checked_sub(step) } else { wall.checked_add(step) };
         shown.unwrap_or(wall)

@@ -1,14 +1,11 @@
 //! [`Server`]: a simulated server that crashes, and comes back with all, some or none of its data.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
 use super::{clock::Clock, process::Process};
 use crate::{
     memory::{MemoryNode, Snapshot},
-    virtual_time::{VirtualRuntime, lock},
+    virtual_time::lock,
 };
 
 /// A server with a clock of its own. Clones are further handles to it.
@@ -38,11 +35,9 @@ pub enum Comeback {
 }
 
 impl Server {
-    /// A running, empty server whose clock gains so many parts in a million.
-    pub fn new(world: &VirtualRuntime, index: usize, gains_ppm: i32) -> Self {
-        // Servers do not agree on the time; only durations go over the wire.
-        let origin = Duration::from_secs(5_000 + 7_919 * u64::try_from(index).unwrap_or_default());
-        let clock = Process::new(Clock::new(world, origin, gains_ppm));
+    /// A running, empty server with this clock.
+    pub fn new(index: usize, clock: Clock) -> Self {
+        let clock = Process::new(clock);
         Self {
             node: MemoryNode::new(clock.shared()).named(format!("server {index}")),
             shared: Arc::default(),
@@ -57,6 +52,16 @@ impl Server {
     /// Whether it is down.
     pub fn is_down(&self) -> bool {
         lock(&self.shared).down > 0
+    }
+
+    /// Whether it stands still.
+    pub fn is_paused(&self) -> bool {
+        lock(&self.shared).paused > 0
+    }
+
+    /// Whether it answers nothing, be it down or paused.
+    pub fn is_away(&self) -> bool {
+        self.is_down() || self.is_paused()
     }
 
     /// Ends the server's process. Each call asks for one [`start`](Self::start).

@@ -19,8 +19,9 @@ use super::{
     history::History,
     invariants::View,
     network::{Path, Weather},
-    plan::{Plan, Settings, TTL},
+    plan::{Plan, Settings},
     process::Process,
+    queue::{Message, Queue},
     server::Server,
 };
 use crate::virtual_time::{VirtualRuntime, lock};
@@ -40,8 +41,11 @@ pub(super) struct Inner {
     history: Mutex<History>,
     /// One for each process that runs; a killed one is replaced.
     desks: Mutex<Vec<Desk>>,
+    pub(super) queue: Queue,
     processes_so_far: AtomicU32,
     locks_so_far: AtomicU32,
+    tokens_so_far: AtomicU32,
+    consumers_so_far: AtomicU32,
 }
 
 /// A process with its client and its ways to the servers.
@@ -66,7 +70,9 @@ impl Stage {
         let world = VirtualRuntime::shuffled(seed);
         let plan = Plan::new(seed, settings);
         let server = |index| {
-            let server = Server::new(&world, index, clock_error(&world, &plan));
+            // Servers do not agree on the time; only durations go over the wire, but for what fencing numbers begin with.
+            let origin = Duration::from_secs(5_000 + 7_919 * u64::try_from(index).unwrap_or_default());
+            let server = Server::new(index, clock(&world, &plan, origin));
             server.node().set_native(NATIVES.get(usize::try_from(world.random() % 3).unwrap_or(0)).copied());
             server.node().hide_native(world.random().is_multiple_of(4));
             server
@@ -79,8 +85,11 @@ impl Stage {
             settings: settings.clone(),
             history: Mutex::new(History::new()),
             desks: Mutex::default(),
+            queue: Queue::default(),
             processes_so_far: AtomicU32::new(0),
             locks_so_far: AtomicU32::new(0),
+            tokens_so_far: AtomicU32::new(0),
+            consumers_so_far: AtomicU32::new(0),
         }));
         stage.servers.iter().for_each(set_bystander);
         stage
@@ -90,8 +99,7 @@ impl Stage {
     pub(super) fn start_process(&self, desk: usize, rounds: u32) {
         let number = self.processes_so_far.fetch_add(1, Ordering::Relaxed);
         let origin = Duration::from_secs(100 + self.world.random() % 100_000);
-        let clock = Clock::new(&self.world, origin, clock_error(&self.world, &self.plan));
-        let process = Process::new(clock);
+        let process = Process::new(clock(&self.world, &self.plan, origin));
         let delivery = if self.plan.repeats { Delivery::MayRepeat } else { Delivery::AtMostOnce };
         let path = |server: &Server| Path::new(&self.world, server.node()).delivering(delivery);
         let paths: Vec<_> = self.servers.iter().map(path).collect();
@@ -134,9 +142,10 @@ impl Stage {
 
     pub(super) fn record(&self, who: Who, what: What) {
         let at = self.world.now();
-        let (servers, Plan { quorum, repeats, .. }) = (&self.servers, &self.plan);
+        let (servers, plan) = (&self.servers, &self.plan);
+        let longest_ttl = plan.longest_ttl();
         let view =
-            View { servers, quorum: *quorum, repeats: *repeats, longest_ttl: TTL, has_bystander: true };
+            View { servers, quorum: plan.quorum, repeats: plan.repeats, longest_ttl, has_bystander: true };
         lock(&self.history).record(Event { at, who, what }, &view);
     }
 
@@ -146,6 +155,29 @@ impl Stage {
 
     pub(super) fn next_lock(&self) -> u32 {
         self.locks_so_far.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn next_token(&self) -> u32 {
+        self.tokens_so_far.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Puts a message into the queue, which delivers it to some process soon, to several, or when somebody asks for it.
+    pub(super) fn publish(&self, message: Message) {
+        self.queue.push(message);
+        for _ in 0..self.pick(4) {
+            self.start_consumer();
+        }
+    }
+
+    fn start_consumer(&self) {
+        let desks = self.desks();
+        let Some(desk) = desks.get(self.index(desks.len())) else { return };
+        let task = self.plan.tasks + self.consumers_so_far.fetch_add(1, Ordering::Relaxed);
+        // Several come at the same moment, at about the same time, or long after each other.
+        let longest = [0, 3, 1000].get(self.index(3)).copied().unwrap_or_default();
+        let after = self.up_to(Duration::from_millis(longest));
+        let caller = Caller::new(self.clone(), desk.clone(), task);
+        desk.process.spawn(Box::pin(caller.consume(after)));
     }
 
     /// A random number below `limit`.
@@ -187,10 +219,16 @@ impl Stage {
     }
 }
 
-fn clock_error(world: &VirtualRuntime, plan: &Plan) -> i32 {
-    let error = i64::try_from(world.random() % (2 * plan.clock_error + 1)).unwrap_or(0);
-    let most = i64::try_from(plan.clock_error).unwrap_or(0);
-    i32::try_from(error - most).unwrap_or(0)
+/// A clock that shows `origin` now, and is as wrong as clocks may be.
+fn clock(world: &VirtualRuntime, plan: &Plan, origin: Duration) -> Clock {
+    let rate = i32::try_from(up_to_either_side(world, plan.clock_error)).unwrap_or(0);
+    Clock::new(world, origin, rate).with_wall_ahead(up_to_either_side(world, plan.wall_error))
+}
+
+/// A random number from `-most` to `most`.
+fn up_to_either_side(world: &VirtualRuntime, most: u64) -> i64 {
+    let number = i64::try_from(world.random() % (2 * most + 1)).unwrap_or(0);
+    number - i64::try_from(most).unwrap_or(0)
 }
 
 fn set_bystander(server: &Server) {

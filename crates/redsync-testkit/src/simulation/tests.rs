@@ -62,7 +62,7 @@ fn a_layer_of_ones_own_sees_every_request() {
 fn a_judge_of_ones_own_world_sees_what_is_left_and_nothing_where_all_is_well() {
     for is_left in [false, true] {
         let world = VirtualRuntime::new(0);
-        let servers = vec![Server::new(&world, 0, 0)];
+        let servers = vec![Server::new(0, Clock::new(&world, Duration::from_secs(5), 0))];
         let process = Process::new(Clock::new(&world, Duration::from_secs(1), 0));
         let node: Arc<dyn Node> = Arc::new(Path::new(&world, servers[0].node()));
         let client = Redsync::builder(process.shared()).nodes([node]).build().unwrap();

@@ -49,6 +49,7 @@ fn trouble_a_server(stage: &Stage) {
     let Some(server) = stage.servers.get(index).cloned() else { return };
     server.save_sometimes(stage);
     match stage.pick(12) {
+        3 | 4 if stage.plan.keeps_data => crash(stage, server, index, Comeback::WithData, Fault::Crash),
         0..=2 => crash(stage, server, index, Comeback::WithData, Fault::Crash),
         3 => crash(stage, server, index, Comeback::Empty, Fault::LoseData),
         4 => crash(stage, server, index, Comeback::FromSnapshot, Fault::OldData),

@@ -97,6 +97,11 @@ pub(super) fn unlocked(result: &Result<Released, Error>) -> Outcome {
     result.as_ref().map_or_else(|error| Outcome::Err(error.kind()), |released| Outcome::Released(*released))
 }
 
+/// What a call came to that gives the guard back when it fails.
+pub(super) fn kept<T>(result: &Result<T, GuardError>) -> Outcome {
+    result.as_ref().map_or_else(|error| Outcome::Err(error.kind()), |_| Outcome::Ok)
+}
+
 /// What a release of a guard came to.
 pub(super) fn released(result: &Result<Released, GuardError>) -> Outcome {
     result.as_ref().map_or_else(|error| Outcome::Err(error.kind()), |released| Outcome::Released(*released))

@@ -26,13 +26,19 @@ impl Limits {
         Self { lock, extend: 2 * extend_by_value, extend_by_value, release }
     }
 
+    /// So much longer for each try of what draws a fencing number.
+    pub(super) fn raising(self, raises: Duration, lock: u32) -> Self {
+        Self { lock: self.lock + lock * raises, ..self }
+    }
+
     /// How long a call may take.
     pub(super) fn of(self, op: Op) -> Duration {
         match op {
-            Op::Lock | Op::TryLock | Op::LockUnless => self.lock,
+            Op::Lock | Op::TryLock | Op::LockUnless | Op::Adopt => self.lock,
             Op::Extend => self.extend,
-            Op::ExtendByValue => self.extend_by_value,
-            Op::Release | Op::Drop | Op::Leave | Op::Unlock => self.release,
+            // One extension of its own, and nothing that begins anew.
+            Op::ExtendByValue | Op::HandOver => self.extend_by_value,
+            Op::Release | Op::Drop | Op::Leave | Op::Unlock | Op::HandBack => self.release,
         }
     }
 }

@@ -1,11 +1,12 @@
-//! Exclusion (P1): while a guard says that it is valid, no other guard of the same name does.
+//! Exclusion (P1): while a guard says that it is valid, no other guard of the same name does, nor while a token waits
+//! that nobody has begun to adopt.
 
 use std::sync::Arc;
 
 use redsync_core::Moment;
 
 use super::{Invariant, View};
-use crate::simulation::event::{Event, What};
+use crate::simulation::event::{Event, HandedOver, What};
 
 #[derive(Default)]
 pub(super) struct Exclusion {
@@ -15,6 +16,8 @@ pub(super) struct Exclusion {
 /// The time in which a guard says that it is valid. A killed holder's runs on, since its keys do.
 struct Period {
     lock: u32,
+    /// The token that the lock was turned into.
+    token: Option<u32>,
     name: Arc<str>,
     until: Moment,
 }
@@ -28,8 +31,20 @@ impl Invariant for Exclusion {
         match &event.what {
             What::Granted(granted) => {
                 let (lock, name) = (granted.lock, Arc::clone(&granted.name));
-                self.held.push(Period { lock, name, until: event.at.plus(granted.valid_for) });
+                let until = event.at.plus(granted.valid_for);
+                self.held.push(Period { lock, token: None, name, until });
                 self.check(lock, event.at)
+            }
+            What::HandedOver(HandedOver { lock, token, name, valid_for, .. }) => {
+                self.held.retain(|period| period.lock != *lock);
+                let (name, until) = (Arc::clone(name), event.at.plus(*valid_for));
+                self.held.push(Period { lock: *lock, token: Some(*token), name, until });
+                self.check(*lock, event.at)
+            }
+            // An adopter that is killed leaves the lock to a shorter TTL.
+            What::Adopts { token } => {
+                self.held.retain(|period| period.token != Some(*token));
+                Ok(())
             }
             What::Extended { lock, valid_for } => {
                 for period in self.held.iter_mut().filter(|period| period.lock == *lock) {
@@ -47,7 +62,11 @@ impl Invariant for Exclusion {
             | What::Called(..)
             | What::Returned(_)
             | What::Says { is_valid: false, .. }
+            | What::Kept { .. }
+            | What::NotAdopted { .. }
+            | What::HandsBack { .. }
             | What::HandedBack { .. }
+            | What::Recovered { .. }
             | What::Released { .. }
             | What::MustBeClean { .. }
             | What::StillBusy { .. }

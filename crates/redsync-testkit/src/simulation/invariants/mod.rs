@@ -9,7 +9,10 @@ mod exclusion;
 mod losses;
 mod nobody_elses_lock;
 mod nothing_left;
+mod one_adopter;
 mod progress;
+mod rising_fence;
+mod tokens_stay_good;
 mod truth;
 
 use std::time::Duration;
@@ -71,6 +74,9 @@ pub(super) fn all() -> Vec<Box<dyn Invariant>> {
     vec![
         Box::<exclusion::Exclusion>::default(),
         Box::<nobody_elses_lock::NobodyElsesLock>::default(),
+        Box::<one_adopter::OneAdopter>::default(),
+        Box::<rising_fence::RisingFence>::default(),
+        Box::<tokens_stay_good::TokensStayGood>::default(),
         Box::<truth::Truth>::default(),
         Box::new(deadlines::Deadlines),
         Box::new(nothing_left::NothingLeft),

@@ -1,4 +1,5 @@
-//! Nobody else's lock is touched (P3): what a valid guard stands on stays, and so does a bystander's lock.
+//! Nobody else's lock is touched (P3): what a valid guard stands on stays, and what a token does until somebody begins to
+//! adopt it, and so does a bystander's lock.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +8,7 @@ use redsync_core::{Moment, Node, machine::NodeSet};
 use super::{Invariant, View, losses::Losses};
 use crate::simulation::{
     BYSTANDER, THEIRS,
-    event::{Event, What},
+    event::{Event, HandedOver, What},
     plan::asked_at,
     server::Server,
 };
@@ -20,6 +21,8 @@ pub(super) struct NobodyElsesLock {
 
 struct Held {
     lock: u32,
+    /// The token that the lock was turned into.
+    token: Option<u32>,
     name: Arc<str>,
     value: Arc<str>,
     is_fixed: bool,
@@ -41,9 +44,15 @@ impl Invariant for NobodyElsesLock {
                 let (name, value) = (Arc::clone(&granted.name), Arc::clone(&granted.value));
                 let (lock, is_fixed) = (granted.lock, granted.fixed.is_some());
                 let (until, stood, since) = (event.at, NodeSet::EMPTY, event.at);
-                self.held.push(Held { lock, name, value, is_fixed, until, stood, since });
+                self.held.push(Held { lock, token: None, name, value, is_fixed, until, stood, since });
                 self.set(lock, granted.valid_for, event.at, view);
             }
+            What::HandedOver(HandedOver { lock, token, valid_for, .. }) => {
+                let held = self.held.iter_mut().filter(|held| held.lock == *lock);
+                held.for_each(|held| held.token = Some(*token));
+                self.set(*lock, *valid_for, event.at, view);
+            }
+            What::Adopts { token } => self.held.retain(|held| held.token != Some(*token)),
             What::Extended { lock, valid_for } => self.set(*lock, *valid_for, event.at, view),
             What::Lost { lock } | What::GivenUp { lock } => self.held.retain(|held| held.lock != *lock),
             What::Returned(returned) if &*returned.name == BYSTANDER => return bystander(view),
@@ -53,7 +62,11 @@ impl Invariant for NobodyElsesLock {
             | What::Over(..)
             | What::Called(..)
             | What::Says { .. }
+            | What::Kept { .. }
+            | What::NotAdopted { .. }
+            | What::HandsBack { .. }
             | What::HandedBack { .. }
+            | What::Recovered { .. }
             | What::Released { .. }
             | What::StillBusy { .. }
             | What::Undisturbed { .. } => {}

@@ -14,7 +14,8 @@ impl Invariant for NothingLeft {
         let What::MustBeClean { names } = &event.what else { return Ok(()) };
         let left = |(index, server): (usize, &crate::simulation::server::Server)| {
             let key = server.node().keys().into_iter().find(|key| key.starts_with(names))?;
-            Some((index, key))
+            let (value, left) = (server.node().get(&key), server.node().ttl(&key));
+            Some((index, format!("{key} ({} for another {left:?})", value.unwrap_or_default())))
         };
         match view.servers.iter().enumerate().find_map(left) {
             Some((server, key)) => Err(format!("{key} is left at server {server}")),

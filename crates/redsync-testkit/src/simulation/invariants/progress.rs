@@ -26,7 +26,13 @@ impl Invariant for Progress {
             | What::Says { .. }
             | What::Lost { .. }
             | What::GivenUp { .. }
+            | What::Kept { .. }
+            | What::HandedOver(_)
+            | What::Adopts { .. }
+            | What::NotAdopted { .. }
+            | What::HandsBack { .. }
             | What::HandedBack { .. }
+            | What::Recovered { .. }
             | What::Released { .. }
             | What::MustBeClean { .. } => Ok(()),
         }

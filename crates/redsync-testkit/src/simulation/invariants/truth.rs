@@ -9,7 +9,7 @@ use std::{
 use redsync_core::{Moment, Released, machine::NodeSet};
 
 use super::{Invariant, View, losses::Losses};
-use crate::simulation::event::{Event, Granted, What};
+use crate::simulation::event::{Event, Granted, Op, What};
 
 /// What comes of rounding between clocks.
 const ROUNDING: Duration = Duration::from_micros(1);
@@ -59,15 +59,21 @@ impl Invariant for Truth {
                 }
                 Ok(())
             }
-            What::HandedBack { lock, valid_for } if *valid_for > Duration::ZERO => {
-                Err(format!("lock {lock} is called valid for {valid_for:?}, and was being released"))
+            What::Kept { lock, op, valid_for } => self.kept(*lock, *op, event.at.plus(*valid_for), event.at),
+            What::HandedOver(handed_over) => {
+                self.locks.remove(&handed_over.lock);
+                Ok(())
             }
             What::Released { lock, released } => self.released(*lock, *released, event.at, view),
             What::Fault(..)
             | What::Over(..)
             | What::Called(..)
             | What::Returned(_)
+            | What::Adopts { .. }
+            | What::NotAdopted { .. }
+            | What::HandsBack { .. }
             | What::HandedBack { .. }
+            | What::Recovered { .. }
             | What::MustBeClean { .. }
             | What::StillBusy { .. }
             | What::Undisturbed { .. } => Ok(()),
@@ -84,7 +90,7 @@ impl Known {
 
 impl Truth {
     fn granted(&mut self, granted: &Granted, now: Moment, view: &View<'_>) -> Result<(), String> {
-        let Granted { lock, name, value, fixed, revives, valid_for } = granted.clone();
+        let Granted { lock, name, value, fixed, revives, valid_for, .. } = granted.clone();
         if valid_for == Duration::ZERO {
             return Err(format!("lock {lock} was granted and is not valid"));
         }
@@ -153,6 +159,19 @@ impl Truth {
         }
         let (said, left) = (until.since(now), known_until.since(now));
         Err(format!("lock {lock} is called valid ({is_valid}) for {said:?}, and is so for {left:?}"))
+    }
+
+    /// A failed hand-over leaves the validity what it was; who may have given the lock away has none.
+    fn kept(&self, lock: u32, op: Op, until: Moment, now: Moment) -> Result<(), String> {
+        let Some(known) = self.locks.get(&lock) else { return Ok(()) };
+        let is_shorter = !known.is_lost && until.plus(ROUNDING) < known.until.max(now);
+        if op != Op::HandOver && until > now {
+            Err(format!("lock {lock} is called valid for {:?}, and was being given back", until.since(now)))
+        } else if op == Op::HandOver && (is_shorter || until > known.until.max(now).plus(ROUNDING)) {
+            Err(format!("lock {lock} is valid for {:?} after a hand-over that failed", until.since(now)))
+        } else {
+            Ok(())
+        }
     }
 
     fn lost(&mut self, lock: u32, now: Moment, view: &View<'_>) -> Result<(), String> {

@@ -1,0 +1,133 @@
+//! Scenes with locks that change hands.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use redsync_core::{ErrorKind, Guard, LockToken, Mutex, Released};
+
+use super::{INSTANT, Scenery, Verdict, is, lock, release};
+use crate::simulation::server::Server;
+
+/// How long the scene lasts in which a token expires.
+pub(super) const IN_THE_QUEUE: Duration = Duration::from_millis(30);
+/// How long the scene lasts in which a lock is almost over: its TTL, and the time that a server is waited for.
+pub(super) const AT_THE_LAST_MOMENT: Duration = Duration::from_millis(100);
+/// How long two may take who have to make room for each other again and again.
+pub(super) const AGAIN_AND_AGAIN: Duration = Duration::from_millis(100);
+/// How long tokens wait otherwise.
+const WAIT: Duration = Duration::from_secs(60);
+/// Every server in reach answers at once, and the others are heard for so long.
+const NODE_TIMEOUT: Duration = Duration::from_micros(200);
+
+impl Scenery {
+    pub(super) async fn a_lock_travels(self) -> Verdict {
+        let mutex = self.mutex();
+        let token = self.hand_over(mutex.clone(), WAIT).await?;
+        let worker = self.somebodys(mutex.name());
+        let guard = adopt(&worker, &token).await?;
+        is(guard.fence() > token.fence(), token.fence().is_some())?;
+        not_adopted(&mutex, &token, ErrorKind::AlreadyAdopted).await?;
+        guard.extend().await.map_err(|error| error.to_string())?;
+        release(guard, Released::Held).await?;
+        not_adopted(&worker, &token, ErrorKind::Expired).await?;
+        // Nobody but who adopts it has the lock while it waits, and then everybody can.
+        release(lock(&mutex).await?, Released::Held).await
+    }
+
+    /// A server that hangs does not use up what is left of the validity, and one that has lost the lock gets it again.
+    pub(super) async fn a_lock_is_handed_over_at_the_last_moment(self) -> Verdict {
+        let mutex = self.mutex().ttl(AT_THE_LAST_MOMENT / 2).node_timeout(AT_THE_LAST_MOMENT / 4);
+        let guard = lock(&mutex).await?;
+        self.stage.wait(guard.valid_for() - AT_THE_LAST_MOMENT / 8).await;
+        let servers: Vec<_> = self.stage.servers.iter().filter(|server| !server.is_away()).collect();
+        if let [server, _, ..] = servers[..] {
+            server.node().execute(&["DEL", guard.name()]).map_err(|error| error.to_string())?;
+        }
+        let token = guard.hand_over(WAIT).await.map_err(|error| error.to_string())?;
+        self.stage.wait(INSTANT).await;
+        let has_it = |server: &&Server| server.node().get(token.name()).as_deref() == Some(token.value());
+        is(servers.iter().all(|server| has_it(server)), true)?;
+        release(adopt(&self.somebodys(token.name()), &token).await?, Released::Held).await
+    }
+
+    pub(super) async fn a_lock_is_handed_back(self) -> Verdict {
+        let mutex = self.mutex();
+        let token = self.hand_over(mutex.clone(), WAIT).await?;
+        let worker = self.somebodys(mutex.name());
+        for _ in 0..2 {
+            let guard = adopt(&worker, &token).await?;
+            guard.hand_back(&token).await.map_err(|error| error.to_string())?;
+            self.stage.wait(INSTANT).await;
+        }
+        let guard = adopt(&worker, &token).await?;
+        // The lock goes on, and the token that it came from is none for it.
+        let second = guard.hand_over(WAIT).await.map_err(|error| error.to_string())?;
+        self.stage.wait(INSTANT).await;
+        not_adopted(&worker, &token, ErrorKind::AlreadyAdopted).await?;
+        release(adopt(&worker, &second).await?, Released::Held).await
+    }
+
+    pub(super) async fn a_token_expires(self) -> Verdict {
+        let wait = IN_THE_QUEUE / 3;
+        // A lock that is handed over lasts for its own TTL at least.
+        let token = self.hand_over(self.mutex.clone().ttl(wait), wait).await?;
+        self.stage.wait(wait * 9 / 10).await;
+        if self.stage.once_in(2) {
+            return release(adopt(&self.mutex, &token).await?, Released::Held).await;
+        }
+        self.stage.wait(IN_THE_QUEUE - wait).await;
+        not_adopted(&self.mutex, &token, ErrorKind::Expired).await?;
+        let guard = lock(&self.mutex).await?;
+        not_adopted(&self.mutex, &token, ErrorKind::Taken).await?;
+        release(guard, Released::Held).await
+    }
+
+    pub(super) async fn two_adopt_at_once(self) -> Verdict {
+        let token = self.hand_over(self.mutex(), WAIT).await?;
+        let [one, other] = [self.somebodys(token.name()), self.somebodys(token.name())]
+            .map(|mutex| mutex.tries(100).retry_delay(redsync_core::Delay::Between(INSTANT, 1000 * INSTANT)));
+        let (one, other) = join(one.adopt(&token), other.adopt(&token)).await;
+        let (held, refused) = if one.is_ok() { (one, other) } else { (other, one) };
+        is(refused.map(drop).map_err(|error| error.kind()), Err(ErrorKind::AlreadyAdopted))?;
+        // What the other one has had for a moment is set back.
+        self.stage.wait(INSTANT).await;
+        release(held.map_err(|error| error.to_string())?, Released::Held).await
+    }
+
+    /// Where a server hangs, the token's value may come to stand there when everything else is over, until its TTL is as
+    /// well.
+    fn mutex(&self) -> Mutex {
+        if !self.stage.servers.iter().any(Server::is_paused) {
+            return self.mutex.clone();
+        }
+        let name = self.mutex.name().replace("day:", "night:");
+        self.desk.client.mutex(name).tries(1).extend_tries(1).release_tries(1)
+    }
+
+    /// Under a generated value, a label or a fixed value, with a fence or without.
+    async fn hand_over(&self, mutex: Mutex, wait: Duration) -> Result<LockToken, String> {
+        let mutex = mutex.node_timeout(NODE_TIMEOUT);
+        let mutex = if self.stage.once_in(2) { mutex.fenced() } else { mutex };
+        let mutex = if self.stage.once_in(3) { mutex.label("day") } else { mutex };
+        let guard = lock(&mutex).await?;
+        let token = guard.hand_over(wait).await.map_err(|error| error.to_string())?;
+        // What is still on its way arrives before the token does.
+        self.stage.wait(INSTANT).await;
+        Ok(token)
+    }
+
+    /// The lock of this name, as some process has it.
+    fn somebodys(&self, name: &str) -> Mutex {
+        let desks = self.stage.desks();
+        let desk = desks.get(self.stage.index(desks.len())).unwrap_or(&self.desk);
+        desk.client.mutex(name).tries(1).extend_tries(1).release_tries(1).node_timeout(NODE_TIMEOUT)
+    }
+}
+
+async fn adopt(mutex: &Mutex, token: &LockToken) -> Result<Guard, String> {
+    mutex.adopt(token).await.map_err(|error| error.to_string())
+}
+
+async fn not_adopted(mutex: &Mutex, token: &LockToken, kind: ErrorKind) -> Verdict {
+    is(mutex.adopt(token).await.map(drop).map_err(|error| error.kind()), Err(kind))
+}

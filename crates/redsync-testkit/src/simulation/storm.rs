@@ -1,0 +1,89 @@
+//! The third act, a last storm: calls that fail, are dropped or lose their replies, with a TTL that nobody waits for.
+//! Everything is removed but what waits to be adopted, and that can be.
+
+mod trip;
+
+use std::{pin::pin, time::Duration};
+
+use futures_util::future::{Either, join, join_all, select};
+use redsync_core::Mutex;
+
+use super::{
+    event::{What, Who},
+    network::Weather,
+    stage::{Desk, Stage},
+    troubles,
+};
+use crate::{cancel::drop_after, memory::Loss};
+
+/// Long enough for what goes on in the background.
+const LONG: Duration = Duration::from_secs(30);
+/// What each call of the storm is given.
+const DEADLINE: Duration = Duration::from_millis(1500);
+/// A TTL that nothing in the storm waits for.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Plays the act.
+pub(super) fn play(stage: &Stage) {
+    let ways: Vec<_> = stage.desks().into_iter().flat_map(|desk| desk.paths).collect();
+    for way in &ways {
+        // Requests that arrive after their caller was told of a loss are bounded by their TTL only.
+        let replies = if stage.once_in(3) { Loss::Broken } else { Loss::Never };
+        let repeats = stage.plan.repeats && stage.once_in(2);
+        way.set_weather(Weather { delay: ms(80), replies, repeats, ..Weather::default() });
+    }
+    troubles::turn_away(stage);
+    let calls = join_all(stage.desks().into_iter().map(|desk| calls(stage.clone(), desk)));
+    let trips = join_all(stage.desks().into_iter().map(|desk| trip::make(stage.clone(), desk)));
+    let (_, parcels) = stage.world.block_on(join(calls, trips));
+    ways.iter().for_each(|way| way.set_weather(Weather::default()));
+    settle(stage);
+    for parcel in parcels.into_iter().flatten() {
+        stage.world.block_on(parcel.recover(stage));
+    }
+    settle(stage);
+    stage.record(Who::Fate, What::MustBeClean { names: "storm:" });
+    // The server that was turned away is back for good after that.
+    stage.world.run_until_idle(LONG);
+}
+
+/// What has settled needs no time any more.
+fn settle(stage: &Stage) {
+    let settled = join_all(stage.desks().into_iter().map(|desk| async move { desk.client.settled().await }));
+    if let Either::Right(_) = stage.world.block_on(select(pin!(settled), stage.wait(LONG))) {
+        stage.record(Who::Fate, What::StillBusy { tasks: stage.world.tasks_alive() });
+    }
+}
+
+async fn calls(stage: Stage, desk: Desk) {
+    for _ in 0..3 {
+        let name = if stage.once_in(3) { "storm:a".to_owned() } else { format!("storm:{}", desk.number) };
+        let mutex = mutex(&stage, &desk, name);
+        let mutex = if stage.once_in(2) { mutex.label("storm") } else { mutex };
+        if let Some(Ok(guard)) = drop_after(polls(&stage, 6), mutex.lock()).await {
+            for _ in 0..stage.pick(3) {
+                drop(drop_after(polls(&stage, 3), guard.extend()).await);
+            }
+            match stage.pick(3) {
+                0 => drop(guard),
+                1 => drop(drop_after(stage.index(4), guard.release()).await),
+                _ => drop(guard.release().await),
+            }
+        }
+    }
+}
+
+/// With the options that everybody has in the storm.
+fn mutex(stage: &Stage, desk: &Desk, name: String) -> Mutex {
+    let mutex = desk.client.mutex(name).ttl(HOUR).deadline(DEADLINE).tries(2);
+    mutex.node_timeout(ms(60)).retry_delay(ms(10)).revive_on_extend(stage.once_in(2))
+}
+
+/// After how many polls a call is dropped, if it is.
+fn polls(stage: &Stage, most: usize) -> usize {
+    if stage.once_in(2) { stage.index(most) } else { usize::MAX }
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
