@@ -10,7 +10,7 @@ use crate::{
     Error, GuardError, Moment, Released,
     drive::Drive,
     held::Held,
-    machine::{Extend, ExtendCause, Release},
+    machine::{Extend, ExtendCause, ExtendFailure, Release},
     options::Settings,
     redsync::World,
     renew::Watch,
@@ -97,9 +97,11 @@ impl Guard {
             result = self.extension(begun).result().await;
         }
         match result {
-            Ok(valid_until) => {
-                self.held.prolong(valid_until, self.world.runtime.now());
-                Ok(())
+            Ok(valid_until) if self.held.prolong(valid_until, self.world.runtime.now()) => Ok(()),
+            // Another extension has found meanwhile that a quorum holds the lock no more.
+            Ok(_) => {
+                let failure = ExtendFailure { cause: ExtendCause::Lost, tries: 1, answers: Vec::new() };
+                Err(Error::extend(&self.world, &self.held.name, failure))
             }
             Err(failure) => {
                 if matches!(failure.cause, ExtendCause::Lost) {

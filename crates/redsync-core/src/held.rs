@@ -150,12 +150,15 @@ impl Held {
         self.state().valid_until()
     }
 
-    /// Takes in a successful extension. A validity only grows, and one that has ended does not come back.
-    pub(crate) fn prolong(&self, valid_until: Moment, now: Moment) {
+    /// Takes in a successful extension, and says whether the lock is still held. A validity only grows, and one that has
+    /// ended does not come back.
+    pub(crate) fn prolong(&self, valid_until: Moment, now: Moment) -> bool {
         let mut state = self.state();
-        if state.valid_until > now {
+        let is_held = state.valid_until > now;
+        if is_held {
             state.valid_until = state.valid_until.max(valid_until);
         }
+        is_held
     }
 
     /// The lock is known to be lost.

@@ -114,7 +114,7 @@ fn a_lock_that_was_found_lost_is_not_revived_by_a_late_success() {
     };
     let (first, second) = quorum.block_on(futures_util::future::join(guard.extend(), second));
     assert_eq!(second.expect_err("deleted").kind(), ErrorKind::Lost);
-    first.expect("it was executed before");
+    assert_eq!(first.expect_err("lost since").kind(), ErrorKind::Lost, "though it was executed before");
     assert!(!guard.is_valid());
     guard.leave();
 }

@@ -297,7 +297,9 @@ impl Client {
                 effects.not_locked = true;
                 Stage::Free
             }
-            Finished::Extended(until) => self.with_held(|held, now| held.prolong(until, now)),
+            Finished::Extended(until) => self.with_held(|held, now| {
+                held.prolong(until, now);
+            }),
             Finished::NotExtended(ExtendCause::Lost) => self.with_held(|held, _| held.lose()),
             Finished::NotExtended(ExtendCause::Expired | ExtendCause::GaveUp(_)) => Stage::Holding,
             Finished::Released(released) => {

@@ -45,10 +45,7 @@ impl Flight {
         let now = self.world.runtime.now();
         let held = &self.lock.held;
         let is_extended = match result {
-            Some(Ok(valid_until)) => {
-                held.prolong(valid_until, now);
-                true
-            }
+            Some(Ok(valid_until)) => held.prolong(valid_until, now),
             Some(Err(failure)) => {
                 tracing::debug!(lock = &*held.name, cause = ?failure.cause, "not extended in the background");
                 if matches!(failure.cause, ExtendCause::Lost) {
