@@ -137,11 +137,11 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
             => "Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally())";
     "an extension counts after the validity":
         PLAN: "valid_until: target.valid_until," => "valid_until: None,",
-        HELD: "if state.valid_until > now {" => "if state.valid_until > Moment::default() {";
+        HELD: "let is_held = state.valid_until > now;" => "let is_held = state.valid_until > Moment::default();";
     "a guard past its validity still called valid":
         GUARD: "!self.valid_for().is_zero()" => "self.held.valid_until() > Moment::default()";
     "a lost lock valid again after an extension":
-        HELD: "if state.valid_until > now {" => "if state.valid_until >= Moment::default() {";
+        HELD: "let is_held = state.valid_until > now;" => "let is_held = state.valid_until >= Moment::default();";
     "an extension takes one refusal for the loss of the lock":
         EXTEND: "self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed()" => "refused > 0";
     "what an extension set after the release is left":
