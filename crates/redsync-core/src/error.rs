@@ -132,6 +132,10 @@ impl Error {
         Self::new(ErrorKind::Cancelled, name, operation, "it was shut down".to_owned())
     }
 
+    pub(crate) fn expired(operation: &'static str, name: &Arc<str>) -> Self {
+        Self::new(ErrorKind::Expired, name, operation, "before anything was sent".to_owned())
+    }
+
     pub(crate) fn acquire(world: &World, name: &Arc<str>, failure: AcquireFailure) -> Self {
         let AcquireFailure { gave_up, tries, answers, too_late } = failure;
         let kind = match &gave_up {

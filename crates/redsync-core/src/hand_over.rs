@@ -58,7 +58,7 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when the lock stands at too few nodes by now,
+    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when its validity is over, or it stands at too few nodes by now,
     /// [`ErrorKind::Taken`](crate::ErrorKind::Taken) when somebody else has it,
     /// [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. The error gives the guard
     /// back, to try again or to release it. It is not valid any more, since the token may be.
@@ -70,6 +70,11 @@ impl Guard {
         if !self.goes_back_to(token) {
             let (token, name) = (Arc::clone(token.shared_name()), Arc::clone(&self.held.name));
             return Err(self.keeps(InvalidOption::OtherToken { token, name }));
+        }
+        // From here on the token's value goes with the guard, and one that has expired may have been followed by whoever
+        // that token is of.
+        if !self.is_valid() {
+            return Err(GuardError::new(Error::expired("hand back", &self.held.name), self));
         }
         self.watch.set_renewing(false);
         let to = token.secret().clone();

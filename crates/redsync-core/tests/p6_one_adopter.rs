@@ -513,3 +513,20 @@ fn a_hung_node_does_not_keep_two_who_share_the_others_apart() {
         assert!(took < Duration::from_secs(3), "{seed}: {took:?}");
     }
 }
+
+#[test]
+fn a_guard_that_has_expired_does_not_touch_the_token_of_who_came_after_it() {
+    let quorum = Quorum::of(3);
+    let stale = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.run_for(TTL);
+    let token = handed_over(&quorum);
+    let error = quorum.block_on(stale.hand_back(&token)).expect_err("over");
+    assert_eq!(error.kind(), ErrorKind::Expired, "{error}");
+    drop(error);
+    quorum.settle();
+    assert!(
+        quorum.values().iter().all(|value| value.as_deref() == Some(token.value())),
+        "{:?}",
+        quorum.values()
+    );
+}

@@ -4,6 +4,7 @@ mod calls;
 mod endings;
 mod limits;
 mod travel;
+mod under;
 
 use std::{
     sync::{
@@ -19,6 +20,7 @@ use redsync_core::{Guard, Mutex};
 use self::{
     calls::{failed, unlocked},
     limits::Limits,
+    under::MARGIN,
 };
 use super::{
     BYSTANDER,
@@ -116,7 +118,7 @@ impl Caller {
         let mutex = mutex.ttl(ttl).extend_tries(extend_tries).release_tries(release_tries);
         let mutex = mutex.wait_for_all(stage.once_in(4)).shuffle_nodes(stage.once_in(3));
         let delay = stage.up_to(ms(60));
-        let mutex = mutex.retry_delay(delay);
+        let mutex = mutex.retry_delay(delay).loss_margin(MARGIN);
         if stage.once_in(6) {
             // Without a deadline a call is bounded by its tries. Each server may tell a higher fencing number, to which the
             // others are then raised.
@@ -197,6 +199,9 @@ impl Caller {
     }
 
     async fn hold(&self, holding: Holding) {
+        if holding.travels && self.stage.once_in(3) {
+            self.work_under(&holding).await;
+        }
         for _ in 0..self.stage.pick(4) {
             self.stage.wait(self.stage.up_to(ms(900))).await;
             self.ask(&holding);

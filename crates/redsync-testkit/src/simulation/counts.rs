@@ -46,6 +46,7 @@ impl Counts {
             | What::Called(..)
             | What::Extended { .. }
             | What::Says { .. }
+            | What::Works { .. }
             | What::Lost { .. }
             | What::GivenUp { .. }
             | What::Kept { .. }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use redsync_core::{ErrorKind, Guard, Moment, Released};
+use redsync_core::{ErrorKind, Guard, Loss, Moment, Released};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -57,6 +57,17 @@ pub enum What {
         is_valid: bool,
         /// For how long, by the world's clock.
         valid_for: Duration,
+    },
+    /// Work under a lock, which is extended in the background meanwhile, goes on or was stopped.
+    Works {
+        /// Which lock.
+        lock: u32,
+        /// Why it was stopped.
+        stopped: Option<Loss>,
+        /// For how long the lock is valid, by the world's clock.
+        valid_for: Duration,
+        /// What has to be left of that for work to go on.
+        margin: Duration,
     },
     /// A guard says that its lock is lost.
     Lost {

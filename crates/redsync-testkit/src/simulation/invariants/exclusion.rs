@@ -1,7 +1,7 @@
 //! Exclusion (P1): while a guard says that it is valid, no other guard of the same name does, nor while a token waits
 //! that nobody has begun to adopt.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use redsync_core::Moment;
 
@@ -46,14 +46,12 @@ impl Invariant for Exclusion {
                 self.held.retain(|period| period.token != Some(*token));
                 Ok(())
             }
-            What::Extended { lock, valid_for } => {
-                for period in self.held.iter_mut().filter(|period| period.lock == *lock) {
-                    period.until = event.at.plus(*valid_for);
-                }
-                self.check(*lock, event.at)
+            What::Extended { lock, valid_for } => self.extended(*lock, *valid_for, event.at),
+            What::Works { lock, valid_for, .. } if !valid_for.is_zero() => {
+                self.extended(*lock, *valid_for, event.at)
             }
             What::Says { lock, is_valid: true, .. } => self.check_says_valid(*lock, event.at),
-            What::Lost { lock } | What::GivenUp { lock } => {
+            What::Works { lock, .. } | What::Lost { lock } | What::GivenUp { lock } => {
                 self.held.retain(|period| period.lock != *lock);
                 Ok(())
             }
@@ -76,6 +74,13 @@ impl Invariant for Exclusion {
 }
 
 impl Exclusion {
+    fn extended(&mut self, lock: u32, valid_for: Duration, now: Moment) -> Result<(), String> {
+        for period in self.held.iter_mut().filter(|period| period.lock == lock) {
+            period.until = now.plus(valid_for);
+        }
+        self.check(lock, now)
+    }
+
     /// Only a grant and an extension can make it two.
     fn check(&self, lock: u32, now: Moment) -> Result<(), String> {
         let ours = self.held.iter().find(|period| period.lock == lock && period.until > now);

@@ -7,6 +7,7 @@
 mod deadlines;
 mod exclusion;
 mod losses;
+mod losses_told;
 mod nobody_elses_lock;
 mod nothing_left;
 mod one_adopter;
@@ -79,6 +80,7 @@ pub(super) fn all() -> Vec<Box<dyn Invariant>> {
         Box::<tokens_stay_good::TokensStayGood>::default(),
         Box::<truth::Truth>::default(),
         Box::new(deadlines::Deadlines),
+        Box::new(losses_told::LossesTold),
         Box::new(nothing_left::NothingLeft),
         Box::new(progress::Progress),
     ]

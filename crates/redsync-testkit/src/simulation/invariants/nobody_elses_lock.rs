@@ -54,7 +54,12 @@ impl Invariant for NobodyElsesLock {
             }
             What::Adopts { token } => self.held.retain(|held| held.token != Some(*token)),
             What::Extended { lock, valid_for } => self.set(*lock, *valid_for, event.at, view),
-            What::Lost { lock } | What::GivenUp { lock } => self.held.retain(|held| held.lock != *lock),
+            What::Works { lock, valid_for, .. } if !valid_for.is_zero() => {
+                self.set(*lock, *valid_for, event.at, view);
+            }
+            What::Works { lock, .. } | What::Lost { lock } | What::GivenUp { lock } => {
+                self.held.retain(|held| held.lock != *lock);
+            }
             What::Returned(returned) if &*returned.name == BYSTANDER => return bystander(view),
             What::MustBeClean { .. } => return bystander(view),
             What::Returned(returned) => return self.check(&returned.name, event.at, view),

@@ -42,6 +42,7 @@ impl Invariant for OneAdopter {
             | What::Called(..)
             | What::Returned(_)
             | What::Says { .. }
+            | What::Works { .. }
             | What::Kept { .. }
             | What::Adopts { .. }
             | What::NotAdopted { .. }

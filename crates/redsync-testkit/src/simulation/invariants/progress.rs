@@ -24,6 +24,7 @@ impl Invariant for Progress {
             | What::Granted(_)
             | What::Extended { .. }
             | What::Says { .. }
+            | What::Works { .. }
             | What::Lost { .. }
             | What::GivenUp { .. }
             | What::Kept { .. }

@@ -52,6 +52,7 @@ impl Invariant for TokensStayGood {
             | What::Lost { .. }
             | What::GivenUp { .. }
             | What::Says { .. }
+            | What::Works { .. }
             | What::Kept { .. }
             | What::HandsBack { .. }
             | What::HandedBack { .. }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use redsync_core::{Moment, Released, machine::NodeSet};
+use redsync_core::{Loss, Moment, Released, machine::NodeSet};
 
 use super::{Invariant, View, losses::Losses};
 use crate::simulation::event::{Event, Granted, Op, What};
@@ -35,6 +35,8 @@ struct Known {
     is_given_up: bool,
     /// Whether its guard has said that it is lost.
     is_lost: bool,
+    /// Whether it may be extended in the background, or still may be by what was on its way when work ended.
+    is_renewed: bool,
     /// Whether a release has told that it held the lock until then.
     is_free: bool,
 }
@@ -50,8 +52,10 @@ impl Invariant for Truth {
             What::Granted(granted) => self.granted(granted, event.at, view),
             What::Extended { lock, valid_for } => self.extended(*lock, *valid_for, event.at, view),
             What::Says { lock, is_valid, valid_for } => {
-                self.says(*lock, *is_valid, event.at.plus(*valid_for), event.at)
+                self.says(*lock, *is_valid, event.at.plus(*valid_for), event.at, view)
             }
+            What::Works { lock, stopped: Some(Loss::Gone), .. } => self.lost(*lock, event.at, view),
+            What::Works { lock, valid_for, .. } => self.worked(*lock, *valid_for, event.at, view),
             What::Lost { lock } => self.lost(*lock, event.at, view),
             What::GivenUp { lock } => {
                 if let Some(known) = self.locks.get_mut(lock) {
@@ -115,6 +119,7 @@ impl Truth {
             given_up: now,
             is_given_up: false,
             is_lost: false,
+            is_renewed: false,
             is_free: false,
         };
         self.locks.insert(lock, known);
@@ -137,7 +142,7 @@ impl Truth {
         if known.is_free && !known.revives {
             return Err(format!("lock {lock} was extended after it was released"));
         }
-        if known.is_over(now) {
+        if known.is_over(now) && (known.is_lost || !known.is_renewed) {
             return Err(format!("lock {lock} was extended after its validity"));
         }
         if until.plus(ROUNDING) < known.until {
@@ -148,8 +153,37 @@ impl Truth {
         Ok(())
     }
 
+    /// Between two looks the lock may have been extended in the background, or have come to its end.
+    fn worked(&mut self, lock: u32, valid_for: Duration, now: Moment, view: &View<'_>) -> Result<(), String> {
+        let Some(known) = self.locks.get_mut(&lock) else { return Ok(()) };
+        known.is_renewed = true;
+        if valid_for.is_zero() {
+            return Ok(());
+        }
+        let until = now.plus(valid_for);
+        if known.is_lost || until.plus(ROUNDING) < known.until {
+            return Err(format!(
+                "lock {lock} is valid for {valid_for:?} under its work, and was for less or more"
+            ));
+        }
+        known.until = until;
+        (known.stood, known.since) = (view.standing_for(&known.name, &known.value, valid_for), now);
+        Ok(())
+    }
+
     /// What a guard says at any time follows from what it was granted and extended to.
-    fn says(&self, lock: u32, is_valid: bool, until: Moment, now: Moment) -> Result<(), String> {
+    fn says(
+        &mut self,
+        lock: u32,
+        is_valid: bool,
+        until: Moment,
+        now: Moment,
+        view: &View<'_>,
+    ) -> Result<(), String> {
+        let is_renewed = self.locks.get(&lock).is_some_and(|known| known.is_renewed && known.until < until);
+        if is_valid && is_renewed {
+            return self.worked(lock, until.since(now), now, view);
+        }
         let Some(known) = self.locks.get(&lock).filter(|known| !known.is_given_up) else { return Ok(()) };
         let known_until = if known.is_lost { now } else { known.until.max(now) };
         let is_true = if is_valid { !known.is_over(now) } else { known_until <= now.plus(ROUNDING) };
@@ -165,9 +199,10 @@ impl Truth {
     fn kept(&self, lock: u32, op: Op, until: Moment, now: Moment) -> Result<(), String> {
         let Some(known) = self.locks.get(&lock) else { return Ok(()) };
         let is_shorter = !known.is_lost && until.plus(ROUNDING) < known.until.max(now);
+        let is_longer = until > known.until.max(now).plus(ROUNDING) && !known.is_renewed;
         if op != Op::HandOver && until > now {
             Err(format!("lock {lock} is called valid for {:?}, and was being given back", until.since(now)))
-        } else if op == Op::HandOver && (is_shorter || until > known.until.max(now).plus(ROUNDING)) {
+        } else if op == Op::HandOver && (is_shorter || is_longer) {
             Err(format!("lock {lock} is valid for {:?} after a hand-over that failed", until.since(now)))
         } else {
             Ok(())
