@@ -71,6 +71,11 @@ pub(crate) fn extend(search: &Search, role: &Role, target: Target) -> ExtendPlan
     }
 }
 
+pub(crate) fn hand_over(search: &Search, role: &Role, target: Target) -> ExtendPlan {
+    let ttl = lasting(search.ttl() * 2);
+    ExtendPlan { ttl, revive: true, wait_for_all: true, ..extend(search, role, target) }
+}
+
 pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePlan {
     ReleasePlan {
         quorum: role.quorum,

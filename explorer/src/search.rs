@@ -18,6 +18,8 @@ pub struct Role {
     pub hand_backs: u8,
     /// The rounds of each time it hands back.
     pub hand_back_tries: u32,
+    /// Whether it hands over what it has taken, for the double of the TTL.
+    pub hands_over: bool,
     /// Whether it leaves what it holds to its TTL, or releases it.
     pub leaves: bool,
     /// How often it may stop for good.
@@ -53,6 +55,7 @@ impl Role {
             adopts: false,
             hand_backs: 0,
             hand_back_tries: 1,
+            hands_over: false,
             leaves: false,
             crashes: 0,
             exact: false,

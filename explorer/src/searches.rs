@@ -149,6 +149,21 @@ fn thorough() -> Vec<Search> {
                 &Role { leaves: true, ..once.clone() },
             ],
         )),
+        Search { time: Time::Ticks { last: 1, ttl: 1, exact_deletes_arrive_within: 0 }, ..search("ho", "hands over", &[&Role { hands_over: true, extends: 1, ..once.clone() }]) },
+        Search { time: Time::Ticks { last: 1, ttl: 1, exact_deletes_arrive_within: 0 }, ..search("ho2", "hands over", &[&Role { hands_over: true, ..once.clone() }, &once]) },
+        one_fault(ending(search("f2f", "two fenced", &[&Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }]))),
+        one_fault(ending(search("f3f", "three fenced", &[&Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }]))),
+        ending(bare(search("fabr", "two fenced", &[&Role { leaves: true, tries: 2, ..adopter.clone() }, &Role { leaves: true, ..adopter.clone() }]))),
+        ending(adopted(search("fall", "two fenced", &[&Role { leaves: true, ..adopter.clone() }, &Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }]))),
+        ending(bare(search("fabll", "two fenced", &[&Role { leaves: true, ..adopter.clone() }, &Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }]))),
+        ending(adopted(search("faal", "two fenced", &[&Role { leaves: true, ..adopter.clone() }, &Role { leaves: true, ..adopter.clone() }, &Role { leaves: true, ..once.clone() }]))),
+        one_fault(adopted(search("a2fr", "two adopters", &[&Role { tries: 2, ..adopter.clone() }, &adopter]))),
+        one_fault(adopted(search("a2fh", "two adopters", &[&Role { hand_backs: 1, ..adopter.clone() }, &adopter]))),
+        adopted(search("a3r", "three adopters", &[&Role { tries: 2, ..adopter.clone() }, &adopter, &adopter])),
+        adopted(search("a2hh", "two adopters", &[&Role { hand_backs: 1, ..adopter.clone() }, &Role { hand_backs: 1, ..adopter.clone() }])),
+        adopted(search("a3h", "three adopters", &[&Role { hand_backs: 1, ..adopter.clone() }, &adopter, &adopter])),
+        bare(search("a3b", "three adopters", &[&Role { tries: 2, ..adopter.clone() }, &Role { tries: 2, ..adopter.clone() }, &Role { tries: 2, ..adopter.clone() }])),
+        adopted(search("aal", "adopters, locker", &[&adopter, &adopter, &once])),
     ]
 }
 

@@ -71,6 +71,7 @@ fn input_words(input: Input) -> String {
     match input {
         Input::Lock => "locks".to_owned(),
         Input::Adopt => "adopts".to_owned(),
+        Input::HandOver => "hands over".to_owned(),
         Input::HandBack => "hands back".to_owned(),
         Input::Crash => "crashes".to_owned(),
         Input::KeyEnds(round) => format!("sees the time of round {round} go by"),

@@ -1,12 +1,12 @@
 //! The calls that a client makes, each as the façade makes it, and how it ends.
 
-use redsync_core::machine::{Acquire, Extend, Release, Transfer};
+use redsync_core::machine::{Acquire, Extend, ExtendPlan, Release, Transfer};
 
 use super::{Client, Effects, Setting, Stage, Turn};
 use crate::{
     plans,
     process::{Nonces, Running},
-    search::Search,
+    search::{Role, Search},
 };
 
 impl Client {
@@ -32,16 +32,32 @@ impl Client {
         let role = self.role(setting);
         let Some(holding) = &self.holding else { return };
         self.extends -= 1;
-        let plan =
-            plans::extend(setting.search, role, holding.held.to_extend(plans::all_nodes(), role.revive));
+        let target = holding.held.to_extend(plans::all_nodes(), role.revive);
+        let plan = plans::extend(setting.search, role, target);
+        self.stage = Stage::Extending(self.start_extension(plan, setting, effects));
+        self.drain_awaited(setting, effects);
+    }
+
+    pub(super) fn hand_over(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
+        let Some(holding) = &self.holding else { return };
+        let target = holding.held.to_extend(plans::all_nodes(), true);
+        let plan = plans::hand_over(setting.search, self.role(setting), target);
+        self.stage = Stage::HandingOver(self.start_extension(plan, setting, effects));
+        self.drain_awaited(setting, effects);
+    }
+
+    fn start_extension(&mut self, plan: ExtendPlan, setting: &Setting<'_>, effects: &Effects) -> usize {
         let machine = Extend::new(plan, self.numbers(setting), self.now);
         let slot = self.start(Running::Extend(machine), effects);
         if let Some(Some(process)) = self.processes.get_mut(slot) {
             process.follows = true;
         }
         self.note(slot);
-        self.stage = Stage::Extending(slot);
-        self.drain(slot, setting, effects);
+        slot
+    }
+
+    fn drain_awaited(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
+        self.awaited().into_iter().for_each(|slot| self.drain(slot, setting, effects));
     }
 
     pub(super) fn release(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
@@ -73,8 +89,7 @@ impl Client {
     /// The process stops for good. Nobody hears what comes of its requests.
     pub(super) fn crash(&mut self, effects: &mut Effects) {
         effects.turn = Some(Turn::Crashed);
-        effects.ended = (0..).zip(&self.processes).map(|(slot, _)| slot).collect();
-        self.processes.clear();
+        self.fall_silent(effects);
         (self.stage, self.holding) = (Stage::Free, None);
         (self.calls, self.extends, self.cancels, self.hand_backs, self.crashes) = (0, 0, 0, 0, 0);
     }
@@ -84,6 +99,22 @@ impl Client {
         if round > self.over {
             self.over = self.rounds;
             self.now = self.now.plus(Search::ENDLESS);
+        }
+    }
+    /// Whether all that it does from now on is to delete what it has set, which is nothing but the end of a key where
+    /// keys end at any time.
+    pub(super) fn is_done_for(&self, role: &Role) -> bool {
+        let is_over = role.tries == 1 && self.rounds > 0 && self.rounds == self.over;
+        !role.adopts && role.leaves && self.calls == 0 && (self.awaited().is_none() || is_over)
+    }
+
+    /// Nobody hears what comes of its requests, and none is sent any more.
+    pub(super) fn fall_silent(&mut self, effects: &mut Effects) {
+        effects.ended.extend((0..).zip(&self.processes).map(|(slot, _)| slot));
+        effects.sent.retain(|request| !request.what.removes());
+        self.processes.clear();
+        if self.stage != Stage::Holding {
+            self.stage = Stage::Free;
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) enum Input {
     Adopt,
     Extend,
     Release,
+    HandOver,
     HandBack,
     /// The guard is dropped.
     Drop,
@@ -46,6 +47,7 @@ impl Input {
             | Self::Adopt
             | Self::Extend
             | Self::Release
+            | Self::HandOver
             | Self::HandBack
             | Self::Drop
             | Self::Cancel
@@ -71,9 +73,12 @@ pub(crate) struct Choice {
 }
 
 impl Client {
-    /// The guard that says that it is valid, by the round that took it, and until when.
+    /// The guard that says that it is valid, by the round that took it, and until when; or the token that it was made.
     pub(crate) fn guard(&self) -> Option<(u8, Moment)> {
         let holding = self.holding.as_ref()?;
+        if let Stage::HandedOver(until) = self.stage {
+            return Some((holding.round, until));
+        }
         let is_given_back = holding.held.state().ending().is_some();
         let is_over = holding.round <= self.over;
         (!is_given_back && !is_over).then(|| (holding.round, holding.held.valid_until()))
@@ -85,8 +90,9 @@ impl Client {
             Stage::Locking(slot)
             | Stage::Extending(slot)
             | Stage::Releasing(slot)
-            | Stage::HandingBack(slot) => Some(slot),
-            Stage::Free | Stage::Holding | Stage::Returned => None,
+            | Stage::HandingBack(slot)
+            | Stage::HandingOver(slot) => Some(slot),
+            Stage::Free | Stage::Holding | Stage::Returned | Stage::HandedOver(_) => None,
         }
     }
 
@@ -102,7 +108,7 @@ impl Client {
         match self.stage {
             Stage::Locking(_) => Some(self.rounds),
             Stage::Holding if self.leaves(search) => None,
-            Stage::Holding | Stage::Extending(_) => self.holding.as_ref().map(|holding| holding.round),
+            Stage::Holding | Stage::Extending(_) | Stage::HandingOver(_) | Stage::HandedOver(_) => self.holding.as_ref().map(|holding| holding.round),
             // Whoever follows an adopted lock is told of the release as well.
             Stage::HandingBack(_) | Stage::Returned => self.adopted().map(|holding| holding.round),
             Stage::Free | Stage::Releasing(_) => None,
@@ -122,6 +128,7 @@ impl Client {
         let is_at_rest = |process: &Process| matches!(process.wait, Some((_, WaitReason::Settling)));
         let is_through = self.stage == Stage::Free && self.calls == 0;
         let has_left = self.stage == Stage::Holding && self.leaves(search);
+        let has_left = has_left || matches!(self.stage, Stage::HandedOver(_));
         (is_through || has_left) && self.processes.iter().flatten().all(is_at_rest)
     }
 
@@ -143,16 +150,24 @@ impl Client {
     /// What it may do next of its own accord, or have done to it.
     fn calls(&self, search: &Search) -> Vec<Choice> {
         let (has_cancels, has_extends) = (self.cancels > 0, self.extends > 0);
-        let adopts = search.roles.get(self.role).is_some_and(|role| role.adopts);
+        let role = search.roles.get(self.role);
+        let adopts = role.is_some_and(|role| role.adopts);
+        let hands_over = role.is_some_and(|role| role.hands_over);
         let mut calls = match self.stage {
             Stage::Free => {
                 let begin = if adopts { Input::Adopt } else { Input::Lock };
                 vec![(begin, self.calls > 0, false)]
             }
-            Stage::Locking(_) | Stage::Extending(_) | Stage::Releasing(_) | Stage::HandingBack(_) => {
+            Stage::Locking(_)
+            | Stage::Extending(_)
+            | Stage::Releasing(_)
+            | Stage::HandingBack(_)
+            | Stage::HandingOver(_) => {
                 vec![(Input::Cancel, has_cancels, true)]
             }
+            Stage::HandedOver(_) => Vec::new(),
             Stage::Holding => vec![
+                (Input::HandOver, hands_over, true),
                 (Input::Release, !self.leaves(search), false),
                 (Input::Drop, has_cancels, true),
                 (Input::Extend, has_extends, true),

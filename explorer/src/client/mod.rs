@@ -29,6 +29,9 @@ pub(crate) enum Stage {
     Extending(usize),
     Releasing(usize),
     HandingBack(usize),
+    HandingOver(usize),
+    /// What it had is whose the token is, until then.
+    HandedOver(Moment),
     /// A release has failed, or the lock could not be handed back, and the guard was returned, which is to be dropped.
     Returned,
 }
@@ -112,6 +115,7 @@ impl Client {
             Input::Lock => self.lock(setting, &mut effects),
             Input::Extend => self.extend(setting, &mut effects),
             Input::Adopt => self.adopt(setting, &mut effects),
+            Input::HandOver => self.hand_over(setting, &mut effects),
             Input::HandBack => self.hand_back(setting, &mut effects),
             Input::Crash => self.crash(&mut effects),
             Input::KeyEnds(round) => self.see_key_end(round),
@@ -130,6 +134,9 @@ impl Client {
             Input::Reply { request, reply, cancelled } => {
                 self.reply(request, reply, cancelled, setting, &mut effects);
             }
+        }
+        if setting.search.keys_end && self.is_done_for(self.role(setting)) {
+            self.fall_silent(&mut effects);
         }
         while matches!(self.processes.last(), Some(None)) {
             self.processes.pop();
@@ -174,8 +181,8 @@ impl Client {
             Stage::Locking(slot) => (slot, Stage::Free),
             Stage::Extending(slot) => (slot, Stage::Holding),
             Stage::Releasing(slot) => (slot, Stage::Free),
-            Stage::HandingBack(slot) => (slot, Stage::Returned),
-            Stage::Free | Stage::Holding | Stage::Returned => return,
+            Stage::HandingBack(slot) | Stage::HandingOver(slot) => (slot, Stage::Returned),
+            Stage::Free | Stage::Holding | Stage::Returned | Stage::HandedOver(_) => return,
         };
         self.stage = stage;
         if stage == Stage::Free {
@@ -296,6 +303,10 @@ impl Client {
             Finished::NotLocked => {
                 effects.not_locked = true;
                 Stage::Free
+            }
+            Finished::Extended(until) if matches!(self.stage, Stage::HandingOver(_)) => {
+                self.with_held(|held, _| held.hand_over());
+                Stage::HandedOver(until)
             }
             Finished::Extended(until) => self.with_held(|held, now| {
                 held.prolong(until, now);

@@ -29,6 +29,13 @@ pub(super) fn result(step: &Step, deleted: u8, search: &Search) -> Option<Breach
         .then_some("a release says that the lock was gone, and it was not")
 }
 
+/// A value that stands does so for no shorter by any request, since that could have been overtaken by a later one.
+pub(super) fn ends(before: Option<Key>, after: Option<Key>) -> Option<Breach> {
+    let (before, after) = (before?, after?);
+    let is_same = (before.client, before.value) == (after.client, after.value);
+    (is_same && after.ends < before.ends).then_some("a request cuts the time of a value back")
+}
+
 impl World {
     /// What is wrong at any time.
     pub(crate) fn check(&self, arena: &Arena<'_>) -> Option<Breach> {

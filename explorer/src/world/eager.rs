@@ -50,6 +50,7 @@ impl World {
             }
             Input::Extend
             | Input::Release
+            | Input::HandOver
             | Input::HandBack
             | Input::Drop
             | Input::Cancel

@@ -4,7 +4,7 @@ use super::{Breach, Happening, Key, Prospect, Seat, World};
 use crate::{
     arena::Arena,
     client::{Input, Turn},
-    message::{Leg, Message, Reply, Request, What},
+    message::{Leg, Message, Reply, Request, TOKEN, What, is_of_lineage},
     search::{Search, Time},
 };
 
@@ -98,6 +98,9 @@ impl World {
         let deleted = seat.deleted;
         let number = u8::try_from(client).unwrap_or(u8::MAX);
         self.close(number, &step.ended);
+        if matches!(input, Input::Tick(_)) {
+            self.forget_early(number);
+        }
         for request in &step.sent {
             if let Some(seat) = self.seat(number).filter(|_| request.what.removes()) {
                 seat.early &= !(1 << request.node);
@@ -113,6 +116,13 @@ impl World {
             step.fence.is_some_and(|fence| fence <= std::mem::replace(&mut self.fence, fence));
         let breach = step.breach.or(does_not_rise.then_some("a fencing number does not rise"));
         breach.or_else(|| super::check::result(&step, deleted, arena.search()))
+    }
+
+    /// What came too early is sent again now, unless it is needed no more.
+    fn forget_early(&mut self, client: u8) {
+        let early = (0..).zip(&self.nodes).filter(|(_, key)| key.as_ref().is_some_and(is_rotated));
+        let early = early.fold(0, |bits, (node, _)| bits | 1 << node);
+        self.seat(client).into_iter().for_each(|seat| seat.early &= early);
     }
 
     /// What becomes of the token by what a client does.
@@ -180,7 +190,8 @@ impl World {
         }
         let is_still_there = |key: &Key| after.key.is_some_and(|now| now.holds(key.client, key.value));
         let removed = before.key.filter(|key| !is_still_there(key));
-        (reply, removed.and_then(|key| self.removed(key, message, arena)))
+        let breach = removed.and_then(|key| self.removed(key, message, arena));
+        (reply, breach.or_else(|| super::check::ends(before.key, after.key)))
     }
 
     /// Whether what this delete is to remove may still be set by a request that its client has given up.
@@ -202,6 +213,11 @@ impl World {
         let is_valid = super::check::is_valid(until, self.now(arena.search().time));
         (is_valid && guarded == key.round).then_some("a key of a valid guard is deleted")
     }
+}
+
+/// Whether somebody has rotated the token's value to this one.
+pub(super) fn is_rotated(key: &Key) -> bool {
+    is_of_lineage(key.value) && key.value != TOKEN
 }
 
 /// Whether a delete has found what may yet be set back to what it is to delete.

@@ -17,7 +17,7 @@ use node::Node;
 use crate::{
     arena::{Arena, State, View},
     client::{Choice, Client, Input},
-    message::{Leg, Message, Number, TOKEN, is_of_lineage},
+    message::{Leg, Message, Number},
     search::{NODES, Search, Time},
 };
 
@@ -193,8 +193,8 @@ impl World {
         let Some(seat) = self.seats.get(client).and_then(Option::as_ref) else { return false };
         let is_cleaning = |at: &Message| at.is_heard_by(client) && at.request.what.removes();
         let mut early = (0..).zip(&self.nodes).filter(|(node, _)| seat.early & (1 << node) != 0);
-        let is_kin = |key: &Key| is_of_lineage(key.value) && key.value != TOKEN;
-        let is_in_vain = seat.failed == 0 && early.all(|(_, key)| key.as_ref().is_some_and(is_kin));
+        let is_in_vain =
+            seat.failed == 0 && early.all(|(_, key)| key.as_ref().is_some_and(happen::is_rotated));
         seat.early != 0 && (is_in_vain || self.network.iter().any(is_cleaning))
     }
 

@@ -41,6 +41,14 @@ const REDSYNC: &str = "crates/redsync-core/src/redsync.rs";
 const BACKGROUND: &str = "crates/redsync-core/src/background.rs";
 const OPTIONS: &str = "crates/redsync-core/src/options.rs";
 const TARGET: &str = "crates/redsync-core/src/target.rs";
+const TRANSFER: &str = "crates/redsync-core/src/machine/transfer.rs";
+const ROTATION: &str = "crates/redsync-core/src/machine/rotation.rs";
+const FENCING: &str = "crates/redsync-core/src/machine/fencing.rs";
+const TASK: &str = "crates/redsync-core/src/machine/task.rs";
+/// What servers do, as the simulation and the explorer know it.
+const SERVER: &str = "crates/redsync-testkit/src/memory/scripts.rs";
+const FENCED_SERVER: &str = "crates/redsync-testkit/src/memory/scripts/fenced.rs";
+const NODE: &str = "explorer/src/world/node.rs";
 const PLAN: &str = "crates/redsync-core/src/plan.rs";
 const TRANSFER: &str = "crates/redsync-core/src/machine/transfer.rs";
 const ROTATION: &str = "crates/redsync-core/src/machine/rotation.rs";
@@ -234,6 +242,66 @@ impl Runtime for ByTheWall {
         ERROR: "} else if quorum.is_blocked_by(by_same_value.count()) {" => "} else if by_same_value.count() > 64 {";
     "a value that is not needed yet has to be there":
         VALUES: "self.ahead = self.source.value().ok();" => "self.ahead = Some(self.source.value()?);";
+    "a rotation without comparing" only "adopt":
+        NODE: "        if is_from {\n" => "        if self.key.is_some() {\n",
+        FENCED_SERVER: "    let (is_from, is_to) = (held == scope.value, held == to);\n"
+            => "    let is_to = held == to;\n    let is_from = !is_to;\n";
+    "the same new value again after a roll-back" only "adopt-bare":
+        TRANSFER: "        let to = self.plan.to.clone();\n"
+            => "        let last = self.rotations.last().map(|rotation| rotation.value().clone());\n        let to = self.plan.to.clone().or(last);\n";
+    "votes carried over from a rotation that was rolled back" only "adopt-bare":
+        TRANSFER: "        let Some(current) = self.rotations.last_mut() else { return };\n        match self.plan.quorum.verdict(current.tally()) {"
+            => "        let votes = self.rotations.iter().map(Rotation::granted).fold(NodeSet::EMPTY, NodeSet::union).len();\n        let Some(current) = self.rotations.last_mut() else { return };\n        match self.plan.quorum.verdict(super::Tally { granted: votes, ..current.tally() }) {";
+    "a late grant of a rotation that was given up is left" only "adopt":
+        ROTATION: "Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => self.undo.want(node)," => "Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => {}";
+    "a rotation that was given up is left" only "adopt":
+        ROTATION: "            self.may_hold().iter().for_each(|node| self.undo.want(node));\n" => "";
+    "set back the wrong way round" only "adopt":
+        ROTATION: "SetBack::new(turn.to.clone(), turn.from.clone()," => "SetBack::new(turn.from.clone(), turn.to.clone(),";
+    "what comes late to an adopter that has released is left" only "adopt":
+        TRANSFER: "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone()));\n        self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);\n"
+            => "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone()));\n";
+    "what is being set back when the lock is released stays" only "adopt-bare":
+        ROTATION: "        unconfirmed.iter().for_each(|node| self.undo.want(node));\n" => "        let _ = unconfirmed;\n";
+    "what a rival sets back after the release stays" only "adopt":
+        TASK: "            Self::Delete { .. } => true,\n" => "            Self::Delete { .. } => false,\n";
+    "a release of the new value only" only "adopt-fault":
+        RELEASE: "former: plan.former.clone() };" => "former: None };";
+    "a lock that is handed back goes on without a word to its followers" only "adopt-return":
+        HELD: "Self::HandedBack => Some(machine::Event::HandedBack)," => "Self::HandedBack => None,";
+    "a guard that is handed back still called valid" only "adopt-return":
+        HELD: "        state.ending = Some(Ending::HandedBack);\n" => "";
+    "an adoption that nobody has seen is left" only "adopt-drop":
+        TRANSFER: "            Phase::Settling { .. } if matches!(self.result, Some(Ok(_))) => {\n"
+            => "            Phase::Settling { .. } if matches!(self.result, Some(Ok(_))) && self.tries == 0 => {\n";
+    "a lock that could not be handed back is set to the adopted value again" only "adopt-fault":
+        TRANSFER: "        if self.plan.to.is_none() {\n            self.rotations.iter_mut()" => "        if self.tries > 0 {\n            self.rotations.iter_mut()";
+    "a late extension of a lock that was handed back deletes the token's value" only "adopt-extend":
+        EXTEND: "Event::HandedBack => self.on_end(self.plan.set_back(), now)," => "Event::HandedBack => self.on_end(self.plan.delete(), now),";
+    "an extension does not tell what it has replaced" only "adopt-extend":
+        NODE: "left.map_or(Reply::Revived, |left| Reply::Told { fence: None, left: Some(left) })" => "Reply::Revived",
+        FENCED_SERVER: "Ok(if is_missing { Reply::Integer(2) } else { numbers([3, left]) })" => "Ok(if is_missing || left != 0 { Reply::Integer(2) } else { numbers([3, left]) })";
+    "the validity of an adoption from the receive time" only "adopt-ticks":
+        TRANSFER: "            valid_until: current.valid_until,\n" => "            valid_until: now.plus(self.plan.drift.validity(self.plan.ttl)),\n";
+    "adopted after its validity" only "adopt-ticks":
+        TRANSFER: "            Verdict::Won if now >= current.valid_until => self.lose(now),\n" => "";
+    "a TTL that shrinks" only "hand-over":
+        NODE: "Key { ends: at.ends.max(ends), ..at }" => "Key { ends, ..at }",
+        SERVER: "    if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {\n" => "    if to_number(ttl)? > 0.0 {\n";
+    "fencing numbers counted at or above" only "fence":
+        FENCING: "        self.highest = self.highest.max(Some(stands));\n"
+            => "        if self.cells.iter().all(|cell| cell.raising.is_none()) {\n            self.highest = self.highest.max(Some(stands));\n        }\n",
+        FENCING: "        cell.stands.is_some() && cell.stands == self.highest\n" => "        cell.stands.is_some() && cell.stands >= self.highest\n";
+    "a counter raised where the lock is not held" only "fence":
+        NODE: "            What::Raise if is_same => {\n" => "            What::Raise => {\n",
+        FENCED_SERVER: "        Some(held) if held != scope.value => Ok(numbers([0])),\n" => "";
+    "no counter raised" only "fence":
+        FENCING: "quorum.verdict(Tally { granted: counting, open: behind + open })" => "quorum.verdict(Tally { granted: counting + behind, open })";
+    "a counter that could not be raised counts" only "fence":
+        FENCING: "                cell.stands = None;\n" => "                cell.stands = self.highest;\n";
+    "an adoption draws no number of its own" only "fence-adopt":
+        NODE: "            let fence = proposal.map(|proposal| self.draw(proposal));\n            self.key = Some(to);" => "            let fence = proposal.map(|_| self.counter);\n            self.key = Some(to);",
+        FENCED_SERVER: "        stands if stands > 0 && !is_new => stands," => "        stands if stands > 0 || is_new => stands,";
     "the deadline is not kept":
         OPTIONS: "deadline: self.deadline," => "deadline: None,";
     // What the simulation finds of locks that change hands.
