@@ -1,11 +1,15 @@
 //! The list of searches: the quick ones first, each with what it covers.
 
-use crate::search::{Faults, Role, Search, Time, Token};
+mod adoption;
+mod fencing;
+
+use crate::search::{Faults, Role, Search, Time};
 
 /// All of them.
 pub fn all() -> Vec<Search> {
-    let quick = quick().into_iter().map(|search| Search { quick: true, ..search });
-    quick.chain(thorough()).collect()
+    let quick = quick().into_iter().chain(adoption::quick()).chain(fencing::quick());
+    let thorough = thorough().into_iter().chain(adoption::thorough()).chain(fencing::thorough());
+    quick.map(|search| Search { quick: true, ..search }).chain(thorough).collect()
 }
 
 /// These find every mutant of the protocol that we know.
@@ -43,14 +47,15 @@ fn quick() -> Vec<Search> {
             "two clients with the fixed value, one with a second round, one fault",
             &[&Role { tries: 2, ..patient(&exact) }, &exact],
         )),
-        Search {
-            time: Time::Ticks { last: 2, ttl: 1, exact_deletes_arrive_within: 0 },
-            ..search(
+        ticks(
+            2,
+            1,
+            search(
                 "ticks-exact",
                 "two clients with the fixed value; TTLs end",
                 &[&patient(&exact), &patient(&exact)],
-            )
-        },
+            ),
+        ),
         search("pair-revive", "two clients, one of which extends and sets keys anew", &[&extending, &once]),
         one_loss(search("pair-lost", "two clients; the fate of one request is unknown", &[&once, &once])),
         one_fault(search("solo", "one client: two rounds, extends, dropped anywhere, one fault", &[&solo])),
@@ -59,7 +64,6 @@ fn quick() -> Vec<Search> {
 
 fn thorough() -> Vec<Search> {
     let [once, hasty, exact] = roles();
-    let adopter = Role::adopter();
     let cancelled = Role { cancels: 1, ..once.clone() };
     vec![
         search("pair", "two clients, hasty time-outs", &[&hasty, &hasty]),
@@ -80,90 +84,7 @@ fn thorough() -> Vec<Search> {
             "two clients with the fixed value, one of which calls twice, one fault",
             &[&Role { calls: 2, ..patient(&exact) }, &exact],
         )),
-        Search {
-            time: Time::Ticks { last: 1, ttl: 1, exact_deletes_arrive_within: 0 },
-            ..search("ticks", "two clients; TTLs end", &[&once, &once])
-        },
-        adopted(search("a1", "one adopter", &[&adopter])),
-        adopted(search(
-            "a1x",
-            "one adopter",
-            &[&Role { cancels: 1, hand_backs: 1, crashes: 1, tries: 2, ..adopter.clone() }],
-        )),
-        one_fault(adopted(search(
-            "a1f",
-            "one adopter",
-            &[&Role { cancels: 1, hand_backs: 1, tries: 2, ..adopter.clone() }],
-        ))),
-        adopted(search("a2", "two adopters", &[&adopter, &adopter])),
-        bare(search("a2b", "two adopters", &[&adopter, &adopter])),
-        adopted(search("a2h", "two adopters", &[&Role { hand_backs: 1, ..adopter.clone() }, &adopter])),
-        adopted(search("a2r", "two adopters", &[&Role { tries: 2, ..adopter.clone() }, &adopter])),
-        bare(search(
-            "a2br",
-            "two adopters",
-            &[&Role { tries: 2, ..adopter.clone() }, &Role { tries: 2, ..adopter.clone() }],
-        )),
-        adopted(search(
-            "ae",
-            "extends",
-            &[&Role { hand_backs: 1, extends: 1, revive: true, ..adopter.clone() }],
-        )),
-        adopted(search(
-            "aec",
-            "extends",
-            &[&Role { hand_backs: 1, extends: 1, revive: true, cancels: 1, ..adopter.clone() }],
-        )),
-        adopted(search(
-            "ae2",
-            "extends",
-            &[&Role { hand_backs: 1, extends: 1, revive: true, ..adopter.clone() }, &adopter],
-        )),
-        adopted(search(
-            "a2c",
-            "two adopters",
-            &[&Role { cancels: 1, crashes: 1, hand_backs: 1, ..adopter.clone() }, &adopter],
-        )),
-        adopted(search(
-            "a2cc",
-            "two adopters",
-            &[
-                &Role { cancels: 1, crashes: 1, hand_backs: 1, ..adopter.clone() },
-                &Role { cancels: 1, crashes: 1, hand_backs: 1, ..adopter.clone() },
-            ],
-        )),
-        one_fault(adopted(search("a2f", "two adopters", &[&adopter, &adopter]))),
-        adopted(search("al", "one adopter", &[&adopter, &once])),
-        adopted(search("a3", "three adopters", &[&adopter, &adopter, &adopter])),
-        ending(search(
-            "f2",
-            "two fenced",
-            &[&Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }],
-        )),
-        ending(search(
-            "f3",
-            "three fenced",
-            &[
-                &Role { leaves: true, ..once.clone() },
-                &Role { leaves: true, ..once.clone() },
-                &Role { leaves: true, ..once.clone() },
-            ],
-        )),
-        Search { time: Time::Ticks { last: 1, ttl: 1, exact_deletes_arrive_within: 0 }, ..search("ho", "hands over", &[&Role { hands_over: true, extends: 1, ..once.clone() }]) },
-        Search { time: Time::Ticks { last: 1, ttl: 1, exact_deletes_arrive_within: 0 }, ..search("ho2", "hands over", &[&Role { hands_over: true, ..once.clone() }, &once]) },
-        one_fault(ending(search("f2f", "two fenced", &[&Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }]))),
-        one_fault(ending(search("f3f", "three fenced", &[&Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }]))),
-        ending(bare(search("fabr", "two fenced", &[&Role { leaves: true, tries: 2, ..adopter.clone() }, &Role { leaves: true, ..adopter.clone() }]))),
-        ending(adopted(search("fall", "two fenced", &[&Role { leaves: true, ..adopter.clone() }, &Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }]))),
-        ending(bare(search("fabll", "two fenced", &[&Role { leaves: true, ..adopter.clone() }, &Role { leaves: true, ..once.clone() }, &Role { leaves: true, ..once.clone() }]))),
-        ending(adopted(search("faal", "two fenced", &[&Role { leaves: true, ..adopter.clone() }, &Role { leaves: true, ..adopter.clone() }, &Role { leaves: true, ..once.clone() }]))),
-        one_fault(adopted(search("a2fr", "two adopters", &[&Role { tries: 2, ..adopter.clone() }, &adopter]))),
-        one_fault(adopted(search("a2fh", "two adopters", &[&Role { hand_backs: 1, ..adopter.clone() }, &adopter]))),
-        adopted(search("a3r", "three adopters", &[&Role { tries: 2, ..adopter.clone() }, &adopter, &adopter])),
-        adopted(search("a2hh", "two adopters", &[&Role { hand_backs: 1, ..adopter.clone() }, &Role { hand_backs: 1, ..adopter.clone() }])),
-        adopted(search("a3h", "three adopters", &[&Role { hand_backs: 1, ..adopter.clone() }, &adopter, &adopter])),
-        bare(search("a3b", "three adopters", &[&Role { tries: 2, ..adopter.clone() }, &Role { tries: 2, ..adopter.clone() }, &Role { tries: 2, ..adopter.clone() }])),
-        adopted(search("aal", "adopters, locker", &[&adopter, &adopter, &once])),
+        ticks(1, 1, search("ticks", "two clients; TTLs end", &[&once, &once])),
     ]
 }
 
@@ -213,14 +134,7 @@ fn one_failure(search: Search) -> Search {
     Search { faults: Faults { most: 1, unknown: false, failed: true }, ..search }
 }
 
-fn adopted(search: Search) -> Search {
-    Search { token: Some(Token::EVERYWHERE), ..search }
-}
-
-fn bare(search: Search) -> Search {
-    Search { token: Some(Token::BARE), ..search }
-}
-
-fn ending(search: Search) -> Search {
-    Search { fenced: true, keys_end: true, ..search }
+/// So many ticks, with a TTL of so many.
+fn ticks(last: u8, ttl: u8, search: Search) -> Search {
+    Search { time: Time::Ticks { last, ttl, exact_deletes_arrive_within: 0 }, ..search }
 }

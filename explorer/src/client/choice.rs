@@ -108,7 +108,9 @@ impl Client {
         match self.stage {
             Stage::Locking(_) => Some(self.rounds),
             Stage::Holding if self.leaves(search) => None,
-            Stage::Holding | Stage::Extending(_) | Stage::HandingOver(_) | Stage::HandedOver(_) => self.holding.as_ref().map(|holding| holding.round),
+            Stage::Holding | Stage::Extending(_) | Stage::HandingOver(_) | Stage::HandedOver(_) => {
+                self.holding.as_ref().map(|holding| holding.round)
+            }
             // Whoever follows an adopted lock is told of the release as well.
             Stage::HandingBack(_) | Stage::Returned => self.adopted().map(|holding| holding.round),
             Stage::Free | Stage::Releasing(_) => None,
