@@ -30,7 +30,6 @@ const VALUES: &str = "crates/redsync-core/src/machine/values.rs";
 const COMMAND: &str = "crates/redsync-core/src/wire/command.rs";
 const DRIVE: &str = "crates/redsync-core/src/drive.rs";
 const DOUBT: &str = "crates/redsync-core/src/doubt.rs";
-const SCRIPTS: &str = "crates/redsync-testkit/src/memory/scripts.rs";
 const GUARD: &str = "crates/redsync-core/src/guard.rs";
 const HELD: &str = "crates/redsync-core/src/held.rs";
 const CALL: &str = "crates/redsync-core/src/call.rs";
@@ -49,15 +48,11 @@ const TASK: &str = "crates/redsync-core/src/machine/task.rs";
 const SERVER: &str = "crates/redsync-testkit/src/memory/scripts.rs";
 const FENCED_SERVER: &str = "crates/redsync-testkit/src/memory/scripts/fenced.rs";
 const NODE: &str = "explorer/src/world/node.rs";
+const TERMS: &str = "crates/redsync-core/src/renew/terms.rs";
+const KEEP: &str = "crates/redsync-core/src/renew/keep.rs";
 const PLAN: &str = "crates/redsync-core/src/plan.rs";
-const TRANSFER: &str = "crates/redsync-core/src/machine/transfer.rs";
-const ROTATION: &str = "crates/redsync-core/src/machine/rotation.rs";
-const FENCING: &str = "crates/redsync-core/src/machine/fencing.rs";
 const PROPOSAL: &str = "crates/redsync-core/src/machine/proposal.rs";
 const HAND_OVER: &str = "crates/redsync-core/src/hand_over.rs";
-/// What the servers of the simulation do instead of the scripts.
-const EFFECTS: &str = "crates/redsync-testkit/src/memory/scripts.rs";
-const FENCED_EFFECTS: &str = "crates/redsync-testkit/src/memory/scripts/fenced.rs";
 
 macro_rules! mutants {
     ($($name:literal $(($seen_in:literal))? $([$search:literal])? $(only $only:literal)?: $($file:ident: $find:literal => $replace:literal),+;)+) => {
@@ -73,6 +68,7 @@ macro_rules! mutants {
 
 /// All of them.
 pub(super) const MUTANTS: &[Mutant] = mutants! {
+
     "quorum minus one" ["solo-exact-extend"]:
         QUORUM: "if tally.granted >= self.needed {" => "if tally.granted + 1 >= self.needed {";
     "all nodes needed" ("redlock 2.0") ["alone"]:
@@ -205,7 +201,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "a server that cannot tell its command taken for a broken one":
         NATIVE: "-1 => None," => "-1 => return Err(NodeError::unexpected(reply)),";
     "a TTL that an extension shortens" ("a design"):
-        SCRIPTS: "if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {" => "if to_number(ttl)? > 0.0 {";
+        SERVER: "if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {" => "if to_number(ttl)? > 0.0 {";
     "validity by the wall clock" ("rueidislock"):
         REDSYNC: "Builder { runtime, nodes: Vec::new(), quorum: None }"
             => "Builder { runtime: Arc::new(ByTheWall(runtime)), nodes: Vec::new(), quorum: None }",
@@ -242,20 +238,6 @@ impl Runtime for ByTheWall {
         ERROR: "} else if quorum.is_blocked_by(by_same_value.count()) {" => "} else if by_same_value.count() > 64 {";
     "a value that is not needed yet has to be there":
         VALUES: "self.ahead = self.source.value().ok();" => "self.ahead = Some(self.source.value()?);";
-    "a rotation without comparing" only "adopt":
-        NODE: "        if is_from {\n" => "        if self.key.is_some() {\n",
-        FENCED_SERVER: "    let (is_from, is_to) = (held == scope.value, held == to);\n"
-            => "    let is_to = held == to;\n    let is_from = !is_to;\n";
-    "the same new value again after a roll-back" only "adopt-bare":
-        TRANSFER: "        let to = self.plan.to.clone();\n"
-            => "        let last = self.rotations.last().map(|rotation| rotation.value().clone());\n        let to = self.plan.to.clone().or(last);\n";
-    "votes carried over from a rotation that was rolled back" only "adopt-bare":
-        TRANSFER: "        let Some(current) = self.rotations.last_mut() else { return };\n        match self.plan.quorum.verdict(current.tally()) {"
-            => "        let votes = self.rotations.iter().map(Rotation::granted).fold(NodeSet::EMPTY, NodeSet::union).len();\n        let Some(current) = self.rotations.last_mut() else { return };\n        match self.plan.quorum.verdict(super::Tally { granted: votes, ..current.tally() }) {";
-    "a late grant of a rotation that was given up is left" only "adopt":
-        ROTATION: "Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => self.undo.want(node)," => "Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => {}";
-    "a rotation that was given up is left" only "adopt":
-        ROTATION: "            self.may_hold().iter().for_each(|node| self.undo.want(node));\n" => "";
     "set back the wrong way round" only "adopt":
         ROTATION: "SetBack::new(turn.to.clone(), turn.from.clone()," => "SetBack::new(turn.from.clone(), turn.to.clone(),";
     "what comes late to an adopter that has released is left" only "adopt":
@@ -264,39 +246,21 @@ impl Runtime for ByTheWall {
     "what is being set back when the lock is released stays" only "adopt-bare":
         ROTATION: "        unconfirmed.iter().for_each(|node| self.undo.want(node));\n" => "        let _ = unconfirmed;\n";
     "what a rival sets back after the release stays" only "adopt":
-        TASK: "            Self::Delete { .. } => true,\n" => "            Self::Delete { .. } => false,\n";
-    "a release of the new value only" only "adopt-fault":
-        RELEASE: "former: plan.former.clone() };" => "former: None };";
+        TASK: "matches!(self, Self::Delete { former: Some(_), .. })" => "matches!(self, Self::Delete { former: None, .. })";
     "a lock that is handed back goes on without a word to its followers" only "adopt-return":
         HELD: "Self::HandedBack => Some(machine::Event::HandedBack)," => "Self::HandedBack => None,";
-    "a guard that is handed back still called valid" only "adopt-return":
-        HELD: "        state.ending = Some(Ending::HandedBack);\n" => "";
     "an adoption that nobody has seen is left" only "adopt-drop":
         TRANSFER: "            Phase::Settling { .. } if matches!(self.result, Some(Ok(_))) => {\n"
             => "            Phase::Settling { .. } if matches!(self.result, Some(Ok(_))) && self.tries == 0 => {\n";
     "a lock that could not be handed back is set to the adopted value again" only "adopt-fault":
-        TRANSFER: "        if self.plan.to.is_none() {\n            self.rotations.iter_mut()" => "        if self.tries > 0 {\n            self.rotations.iter_mut()";
+        TRANSFER: "        if self.plan.to.is_none() {\n            let blind_at" => "        if self.tries > 0 {\n            let blind_at";
     "a late extension of a lock that was handed back deletes the token's value" only "adopt-extend":
         EXTEND: "Event::HandedBack => self.on_end(self.plan.set_back(), now)," => "Event::HandedBack => self.on_end(self.plan.delete(), now),";
     "an extension does not tell what it has replaced" only "adopt-extend":
         NODE: "left.map_or(Reply::Revived, |left| Reply::Told { fence: None, left: Some(left) })" => "Reply::Revived",
         FENCED_SERVER: "Ok(if is_missing { Reply::Integer(2) } else { numbers([3, left]) })" => "Ok(if is_missing || left != 0 { Reply::Integer(2) } else { numbers([3, left]) })";
-    "the validity of an adoption from the receive time" only "adopt-ticks":
-        TRANSFER: "            valid_until: current.valid_until,\n" => "            valid_until: now.plus(self.plan.drift.validity(self.plan.ttl)),\n";
-    "adopted after its validity" only "adopt-ticks":
-        TRANSFER: "            Verdict::Won if now >= current.valid_until => self.lose(now),\n" => "";
-    "a TTL that shrinks" only "hand-over":
-        NODE: "Key { ends: at.ends.max(ends), ..at }" => "Key { ends, ..at }",
-        SERVER: "    if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {\n" => "    if to_number(ttl)? > 0.0 {\n";
-    "fencing numbers counted at or above" only "fence":
-        FENCING: "        self.highest = self.highest.max(Some(stands));\n"
-            => "        if self.cells.iter().all(|cell| cell.raising.is_none()) {\n            self.highest = self.highest.max(Some(stands));\n        }\n",
-        FENCING: "        cell.stands.is_some() && cell.stands == self.highest\n" => "        cell.stands.is_some() && cell.stands >= self.highest\n";
-    "a counter raised where the lock is not held" only "fence":
-        NODE: "            What::Raise if is_same => {\n" => "            What::Raise => {\n",
-        FENCED_SERVER: "        Some(held) if held != scope.value => Ok(numbers([0])),\n" => "";
-    "no counter raised" only "fence":
-        FENCING: "quorum.verdict(Tally { granted: counting, open: behind + open })" => "quorum.verdict(Tally { granted: counting + behind, open })";
+    "adopted after its validity" ["adopt-ticks"]:
+        TRANSFER: "Verdict::Won if now >= current.valid_until => self.lose(now)," => "";
     "a counter that could not be raised counts" only "fence":
         FENCING: "                cell.stands = None;\n" => "                cell.stands = self.highest;\n";
     "an adoption draws no number of its own" only "fence-adopt":
@@ -304,37 +268,40 @@ impl Runtime for ByTheWall {
         FENCED_SERVER: "        stands if stands > 0 && !is_new => stands," => "        stands if stands > 0 || is_new => stands,";
     "the deadline is not kept":
         OPTIONS: "deadline: self.deadline," => "deadline: None,";
-    // What the simulation finds of locks that change hands.
-    "a rotation that does not compare":
-        FENCED_EFFECTS: "let (is_from, is_to) = (held == scope.value, held == to);" => "let (is_from, is_to) = (held != to, held == to);";
-    "the same new value once more after it was set back":
-        TRANSFER: "to: to.unwrap_or_else(|| self.plan.from.successor(self.source.random())),"
-            => "to: to.or_else(|| self.rotations.last().map(|last| last.value().clone())).unwrap_or_else(|| self.plan.from.successor(self.source.random())),";
-    "grants of a value that was given up counted":
+    // Locks that change hands.
+    "a rotation that does not compare" ["adopt"]:
+        NODE: "        if is_from {\n" => "        if self.key.is_some() {\n",
+        FENCED_SERVER: "    let (is_from, is_to) = (held == scope.value, held == to);\n"
+            => "    let is_to = held == to;\n    let is_from = !is_to;\n";
+    "the same new value once more after it was set back" ["adopt-bare"]:
+        TRANSFER: "        let to = self.plan.to.clone();\n"
+            => "        let last = self.rotations.last().map(|rotation| rotation.value().clone());\n        let to = self.plan.to.clone().or(last);\n";
+    "grants of a value that was given up counted" ["adopt-bare"]:
         TRANSFER: "match self.plan.quorum.verdict(current.tally()) {"
             => "let all = self.rotations.iter().fold(NodeSet::EMPTY, |all, rotation| all.union(rotation.granted()));\n        match self.plan.quorum.verdict(super::Tally { granted: all.len(), ..current.tally() }) {";
-    "a late grant of a value that was given up is left":
+    "a late grant of a value that was given up is left" ["adopt"]:
         ROTATION: "Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => self.undo.want(node),"
             => "Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => {}";
-    "what was rotated for nothing is not set back":
+    "what was rotated for nothing is not set back" ["adopt"]:
         ROTATION: "self.may_hold().without(waited_for).iter().for_each(|node| self.undo.want(node));" => "let _ = waited_for;";
-    "a counter above the fence counts towards it":
+    "a counter above the fence counts towards it" ["fence"]:
         FENCING: "self.highest = self.highest.max(Some(stands));"
             => "if self.cells.iter().all(|cell| cell.raising.is_none()) {\n            self.highest = self.highest.max(Some(stands));\n        }",
         FENCING: "cell.stands.is_some() && cell.stands == self.highest" => "cell.stands.is_some() && cell.stands >= self.highest";
-    "a counter raised under somebody else's value":
-        FENCED_EFFECTS: "        None => Ok(numbers([-1])),\n        Some(held) if held != scope.value => Ok(numbers([0])),\n        Some(_) => Ok("
-            => "        _ => Ok(";
-    "the highest number that was drawn is the fence":
+    "a counter raised under somebody else's value" ["fence"]:
+        NODE: "            What::Raise if is_same => {\n" => "            What::Raise => {\n",
+        FENCED_SERVER: "        Some(held) if held != scope.value => Ok(numbers([0])),\n" => "";
+    "the highest number that was drawn is the fence" ["fence"]:
         FENCING: "cell.stands.is_some() && cell.stands == self.highest" => "cell.stands.is_some()";
     "fences by the clocks alone":
-        FENCED_EFFECTS: "Ok((counter(keyspace, scope)? + 1).max(" => "Ok(1.max(";
+        FENCED_SERVER: "Ok((counter(keyspace, scope)? + 1).max(" => "Ok(1.max(";
     "a fence as old as the call":
         PROPOSAL: "self.first.saturating_add(elapsed)" => "self.first.saturating_add(elapsed.min(0))";
     "an adoption without a fence":
         PLAN: "proposal: token.fence().map(|fence| self.proposal(fence))," => "proposal: None,";
-    "an extension that comes late cuts the TTL back":
-        EFFECTS: "if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {" => "if to_number(ttl)? > 0.0 {";
+    "an extension that comes late cuts the TTL back" ["hand-over"]:
+        NODE: "Key { ends: at.ends.max(ends), ..at }" => "Key { ends, ..at }",
+        SERVER: "    if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {\n" => "    if to_number(ttl)? > 0.0 {\n";
     "a hand-over with the TTL of the lock":
         HAND_OVER: "ExtendPlan { ttl: wait, revive, wait_for_all: true, ..plan }" => "ExtendPlan { revive, wait_for_all: wait.as_millis() > 0, ..plan }";
     "a hand-over that does not fill":
@@ -344,27 +311,32 @@ impl Runtime for ByTheWall {
             => "self.is_in_time = verdict == Verdict::Won && !self.is_expired(now);";
     "what was handed over is released":
         HAND_OVER: "                self.held.hand_over();\n                self.releases_on_drop = false;\n" => "                self.held.hand_over();\n";
-    "a guard valid that is handed back":
+    "a guard valid that is handed back" ["adopt-return"]:
         HELD: "        state.ending = Some(Ending::HandedBack);\n" => "";
     "what may have been handed back called gone":
         HELD: "Some(Ending::HandedBack) => nodes," => "Some(Ending::HandedBack) => state.may_be_undone(),";
     "a hand-back takes its late grants for good":
         TRANSFER: "            self.is_given_back = true;\n            self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);\n            self.phase"
             => "            self.is_given_back = true;\n            self.phase";
-    "only the new value released":
-        PLAN: "            value: target.value,\n            former: target.former,\n            exact: target.exact,\n            asked: target.nodes,\n            may_be_deleted:"
-            => "            value: target.value,\n            former: None,\n            exact: target.exact,\n            asked: target.nodes,\n            may_be_deleted:",
+    "only the new value released" ["adopt-fault"]:
+        RELEASE: "former: plan.former.clone() };" => "former: None };",
         TRANSFER: "let former = Some(self.plan.from.clone()).filter(|_| !self.plan.exact);" => "let former = None;";
-    "validity of an adoption from the receive time":
+    "validity of an adoption from the receive time" ["adopt-ticks"]:
         TRANSFER: "            valid_until: current.valid_until,\n" => "            valid_until: now.plus(self.plan.drift.validity(self.plan.ttl)),\n";
-    "adopted after its validity":
-        TRANSFER: "Verdict::Won if now >= current.valid_until => self.lose(now)," => "";
     "nobody makes room":
         TRANSFER: "if blame.is_contended() && self.plan.to.is_none() {" => "if blame.is_contended() && self.tries == 0 {";
     "a used-up token costs the time of a server that hangs":
         TRANSFER: "current.tally().open > 0 && blame.for_good().is_none() && !makes_room" => "current.tally().open > 0 && !makes_room";
+    "a loss told by replies only":
+        TERMS: "let end = valid_until.minus(self.margin);" => "let end = valid_until.max(now).plus(Duration::from_secs(3600));";
+    "no time to stop in before a loss":
+        TERMS: "let end = valid_until.minus(self.margin);" => "let end = valid_until;";
+    "work is not stopped when the lock is lost":
+        KEEP: "return Poll::Ready(Err(LostError::new(self.watch.name(), loss)));" => "let _ = loss;";
+    "an expired guard hands back to any token":
+        HAND_OVER: "        if !self.is_valid() {\n            return Err(GuardError::new(Error::expired" => "        if self.name().is_empty() {\n            return Err(GuardError::new(Error::expired";
     "another delivery taken for a stranger":
-        FENCED_EFFECTS: "if lineage_of(held) == Some(lineage) { 3 } else { 0 }" => "if lineage_of(held) == Some(lineage) { 0 } else { 0 }";
+        FENCED_SERVER: "if lineage_of(held) == Some(lineage) { 3 } else { 0 }" => "if lineage_of(held) == Some(lineage) { 0 } else { 0 }";
 };
 
 #[cfg(test)]
