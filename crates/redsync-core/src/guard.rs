@@ -157,7 +157,7 @@ impl Guard {
     fn give_back(&mut self) -> Drive<Release> {
         self.releases_on_drop = false;
         self.watch.set_renewing(false);
-        let target = self.held.give_back(self.world.all_nodes());
+        let target = self.held.give_back(self.world.all_nodes()).at(self.world.runtime.now());
         self.world.release(&self.held.name, &self.settings, target)
     }
 }

@@ -25,6 +25,15 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// The same lock, to be released at `now`.
+    ///
+    /// When the validity is over, somebody else may have handed the lock back to the token that has the former value: what
+    /// is left of that ends with its TTL.
+    pub(crate) fn at(self, now: Moment) -> Self {
+        let is_ours = self.valid_until.is_some_and(|end| now < end);
+        Self { former: self.former.filter(|_| is_ours), ..self }
+    }
+
     /// When its delete may be sent.
     ///
     /// A delete that is sent when the validity is almost over could arrive after it.

@@ -398,6 +398,28 @@ fn a_guard_that_could_not_be_handed_back_is_not_valid_and_can_be_released() {
 }
 
 #[test]
+fn who_comes_after_his_validity_leaves_a_token_that_waits() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let (adopter, late) = (adopt(&quorum, &token), |quorum: &Quorum| quorum.run_for(2 * TTL));
+    late(&quorum);
+    // Nobody has had the lock any more, and who has taken it anew gives it back to the token.
+    let taken = quorum.block_on(quorum.mutex().lock()).expect("free");
+    late(&quorum);
+    let anew = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.block_on(anew.hand_back(&token)).expect("reachable");
+    drop(adopter);
+    quorum.settle();
+    assert!(quorum.block_on(drop_after(1, taken.hand_back(&token))).is_none());
+    quorum.settle();
+    assert!(
+        quorum.values().iter().all(|value| value.as_deref() == Some(token.value())),
+        "{:?}",
+        quorum.values()
+    );
+}
+
+#[test]
 fn what_may_have_been_handed_back_is_not_called_gone() {
     for exact in [false, true] {
         let quorum = Quorum::of(3);

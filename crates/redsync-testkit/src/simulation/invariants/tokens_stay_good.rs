@@ -11,6 +11,9 @@ use crate::simulation::{
     plan::asked_at,
 };
 
+/// Less than any TTL in use. Whoever takes longer to adopt a lock may have outlived what he has rotated himself.
+const LEAST_TTL: Duration = Duration::from_millis(400);
+
 #[derive(Default)]
 pub(super) struct TokensStayGood {
     tokens: BTreeMap<u32, Waiting>,
@@ -20,8 +23,9 @@ pub(super) struct TokensStayGood {
 /// A lock that waits to be adopted.
 struct Waiting {
     until: Moment,
-    /// How many adoptions have begun.
+    /// How many adoptions have begun, and when the last one has.
     tried: u32,
+    tried_at: Moment,
 }
 
 impl Invariant for TokensStayGood {
@@ -35,7 +39,7 @@ impl Invariant for TokensStayGood {
             What::HandedOver(handed_over) => self.handed_over(handed_over, event.at, view),
             What::Adopts { token } => {
                 if let Some(waiting) = self.tokens.get_mut(token) {
-                    waiting.tried += 1;
+                    (waiting.tried, waiting.tried_at) = (waiting.tried + 1, event.at);
                 }
                 Ok(())
             }
@@ -70,7 +74,7 @@ impl TokensStayGood {
         let HandedOver { token, name, value, wait, valid_for, .. } = new;
         let until = now.plus(*valid_for);
         let standing = view.standing_for(name, value, *valid_for);
-        self.tokens.insert(*token, Waiting { until, tried: 0 });
+        self.tokens.insert(*token, Waiting { until, tried: 0, tried_at: now });
         // An expiry is told in whole milliseconds.
         if *valid_for + Duration::from_millis(1) < *wait {
             return Err(format!("token {token} was to wait for {wait:?}, and is good for {valid_for:?}"));
@@ -85,9 +89,13 @@ impl TokensStayGood {
 
     /// What was the only try must not have found that another one was quicker.
     fn not_adopted(&self, token: u32, kind: ErrorKind, now: Moment, view: &View<'_>) -> Result<(), String> {
-        let Some(Waiting { until, tried: 1, .. }) = self.tokens.get(&token) else { return Ok(()) };
+        let Some(Waiting { until, tried: 1, tried_at }) = self.tokens.get(&token) else { return Ok(()) };
         let is_gone = [ErrorKind::Expired, ErrorKind::Taken, ErrorKind::AlreadyAdopted].contains(&kind);
-        if is_gone && *until > now && self.losses.since(asked_at(*until, view.longest_ttl)).is_empty() {
+        if is_gone
+            && now.since(*tried_at) < LEAST_TTL
+            && *until > now
+            && self.losses.since(asked_at(*until, view.longest_ttl)).is_empty()
+        {
             let left = until.since(now);
             return Err(format!(
                 "token {token} is called {kind:?}, and nobody else has tried for another {left:?}"
