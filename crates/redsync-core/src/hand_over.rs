@@ -73,7 +73,7 @@ impl Guard {
         }
         // From here on the token's value goes with the guard, and one that has expired may have been followed by whoever
         // that token is of.
-        if !self.is_valid() {
+        if !self.held.is_within_validity(self.world.runtime.now()) {
             return Err(GuardError::new(Error::expired("hand back", &self.held.name), self));
         }
         self.watch.set_renewing(false);

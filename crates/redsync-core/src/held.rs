@@ -150,6 +150,11 @@ impl Held {
         self.state().valid_until()
     }
 
+    /// Whether nobody else can have had the lock by now but by what this guard has done with it.
+    pub(crate) fn is_within_validity(&self, now: Moment) -> bool {
+        now < self.state().valid_until
+    }
+
     /// Takes in a successful extension, and says whether the lock is still held. A validity only grows, and one that has
     /// ended does not come back.
     pub(crate) fn prolong(&self, valid_until: Moment, now: Moment) -> bool {
@@ -230,7 +235,7 @@ impl Held {
         };
         self.end(state, Loss::GivenBack);
         self.given_back.notify(usize::MAX);
-        Target { nodes, may_be_deleted, ..target }
+        Target { nodes, may_be_deleted, may_be_anothers: before == Some(Ending::HandedBack), ..target }
     }
 
     /// Marks the lock as going back to the token of this value, and returns what to rotate. From then on nobody can rely
@@ -260,7 +265,8 @@ impl Held {
         let (value, exact) = (self.value.clone(), self.exact);
         let nodes = if exact { state.nodes } else { all };
         let (former, fence, valid_until) = (state.former.clone(), self.fence, Some(state.valid_until));
-        Target { value, exact, former, fence, nodes, may_be_deleted: NodeSet::EMPTY, valid_until }
+        let (may_be_deleted, may_be_anothers) = (NodeSet::EMPTY, false);
+        Target { value, exact, former, fence, nodes, may_be_deleted, may_be_anothers, valid_until }
     }
 
     /// Notified when the lock is given back from now on.

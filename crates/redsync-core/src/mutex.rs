@@ -309,6 +309,7 @@ impl Mutex {
                 fence: None,
                 nodes: self.world.all_nodes(),
                 may_be_deleted: NodeSet::EMPTY,
+                may_be_anothers: false,
                 valid_until: None,
             },
         ))

@@ -20,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) nodes: NodeSet,
     /// The nodes where an earlier release of ours may have deleted it: a missing key says nothing there.
     pub(crate) may_be_deleted: NodeSet,
+    /// Whether somebody else may have adopted the lock: an earlier attempt to hand it back may have come through.
+    pub(crate) may_be_anothers: bool,
     /// Until when nobody else can hold the lock; `None` when only its value is known.
     pub(crate) valid_until: Option<Moment>,
 }
@@ -39,6 +41,7 @@ impl Target {
     /// A delete that is sent when the validity is almost over could arrive after it.
     pub(crate) fn resend(&self, node_timeout: Duration) -> Resend {
         match (self.exact, self.valid_until) {
+            (false, _) if self.may_be_anothers => Resend::GIVEN_BACK,
             (false, _) => Resend::FRESH,
             (true, Some(end)) => Resend::once_until(end.minus(node_timeout)),
             (true, None) => Resend::ONCE,

@@ -398,6 +398,19 @@ fn a_guard_that_could_not_be_handed_back_is_not_valid_and_can_be_released() {
 }
 
 #[test]
+fn a_guard_that_could_not_be_handed_back_can_be_handed_back_later() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let guard = adopt(&quorum, &token);
+    quorum.nodes.iter().for_each(|node| node.stop());
+    let error = quorum.block_on(guard.hand_back(&token)).expect_err("down");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    quorum.nodes.iter().for_each(|node| node.start());
+    quorum.block_on(error.into_guard().hand_back(&token)).expect("reachable");
+    drop(adopt(&quorum, &token));
+}
+
+#[test]
 fn who_comes_after_his_validity_leaves_a_token_that_waits() {
     let quorum = Quorum::of(3);
     let token = handed_over(&quorum);
@@ -410,7 +423,29 @@ fn who_comes_after_his_validity_leaves_a_token_that_waits() {
     quorum.block_on(anew.hand_back(&token)).expect("reachable");
     drop(adopter);
     quorum.settle();
-    assert!(quorum.block_on(drop_after(1, taken.hand_back(&token))).is_none());
+    let error = quorum.block_on(taken.hand_back(&token)).expect_err("over");
+    assert_eq!(error.kind(), ErrorKind::Expired, "{error}");
+    drop(error);
+    quorum.settle();
+    assert!(
+        quorum.values().iter().all(|value| value.as_deref() == Some(token.value())),
+        "{:?}",
+        quorum.values()
+    );
+}
+
+#[test]
+fn who_adopts_what_was_handed_back_without_a_word_has_it_to_himself() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let guard = adopt(&quorum, &token);
+    quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Broken));
+    let error = quorum.block_on(guard.hand_back(&token)).expect_err("no replies");
+    quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Never));
+    // It has gone back, and somebody else has it by now.
+    let other = adopt(&quorum, &token);
+    drop(quorum.block_on(error.into_guard().release()));
+    quorum.block_on(other.hand_back(&token)).expect("held");
     quorum.settle();
     assert!(
         quorum.values().iter().all(|value| value.as_deref() == Some(token.value())),

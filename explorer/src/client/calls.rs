@@ -65,7 +65,7 @@ impl Client {
         if holding.held.adopted_from.is_some() {
             effects.turn = Some(Turn::Released);
         }
-        let target = holding.held.give_back(plans::all_nodes());
+        let target = holding.held.give_back(plans::all_nodes()).at(self.now);
         self.tell_followers(setting, effects);
         let plan = plans::release(setting.search, self.role(setting), target);
         let machine = Release::new(plan, self.numbers(setting), self.now);

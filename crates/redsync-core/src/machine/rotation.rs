@@ -129,7 +129,8 @@ impl Rotation {
 
     /// From now on neither value is to stand anywhere: what is still to be undone is deleted, and so is what was set back
     /// without a word.
-    pub(super) fn remove(&mut self, former: Option<Value>) {
+    pub(super) fn remove(&mut self, former: Option<Value>, resend: Resend) {
+        self.undo.set_resend(resend);
         let unconfirmed = self.undo.unconfirmed();
         *self.undo.task_mut() = Task::Delete { value: self.turn.to.clone(), former };
         unconfirmed.iter().for_each(|node| self.undo.want(node));

@@ -11,23 +11,29 @@ use crate::{
 pub struct Resend {
     /// Whether to send it again after its reply was lost.
     pub after_lost_reply: bool,
+    /// Whether to send it again where another one who wanted to adopt the lock has to set the former value back first.
+    pub after_rivals: bool,
     /// The moment after which nothing is sent at all.
     pub until: Option<Moment>,
 }
 
 impl Resend {
     /// For a value that nobody else ever uses: deleting it once more does no harm.
-    pub const FRESH: Self = Self { after_lost_reply: true, until: None };
+    pub const FRESH: Self = Self { after_lost_reply: true, after_rivals: true, until: None };
+
+    /// The same for a lock that may have been handed back: who has the former value since is no rival, and has it to
+    /// himself.
+    pub const GIVEN_BACK: Self = Self { after_rivals: false, ..Self::FRESH };
 
     /// For a value that rivals may use too, at nodes that certainly granted it. Each grant is deleted once: after a
     /// lost reply the key that stands there may be a rival's. A delete that certainly was not executed leaves
     /// ours in place, until `end`, when its TTL may be over.
     pub const fn once_until(end: Moment) -> Self {
-        Self { after_lost_reply: false, until: Some(end) }
+        Self { after_lost_reply: false, after_rivals: false, until: Some(end) }
     }
 
     /// For a value that rivals may use too, of a lock of which only the value is known.
-    pub const ONCE: Self = Self { after_lost_reply: false, until: None };
+    pub const ONCE: Self = Self { after_lost_reply: false, after_rivals: false, until: None };
 
     fn allows_sending(self, now: Moment) -> bool {
         self.until.is_none_or(|end| now < end)
@@ -177,7 +183,7 @@ impl Sweep {
             (Stage::Rest, Answer::Unknown(_)) => self.resend.after_lost_reply,
             // Who stands there wanted to adopt the lock as well, and puts the former value back.
             (Stage::Rest, Answer::Refused(Refusal::Adopted)) => {
-                self.resend.after_lost_reply && self.task.deletes_former()
+                self.resend.after_rivals && self.task.deletes_former()
             }
             (Stage::Rest | Stage::Wanted | Stage::Sent { .. }, _) => false,
         })

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use self::blame::Blame;
 use super::{
-    Action, Event, GaveUp, Ids, Lease, Machine, NodeSet, RequestId, Source, Verdict,
+    Action, Event, GaveUp, Ids, Lease, Machine, NodeSet, RequestId, Resend, Source, Verdict,
     phase::{Pacer, Phase},
     proposal::Proposal,
     rotation::{Rotation, Turn},
@@ -234,8 +234,8 @@ impl<S: Source> Transfer<S> {
             }
             // Also when it was handed back before, and that failed.
             Phase::Settling { .. } if self.won.is_some() && self.plan.to.is_none() => {
-                self.is_given_back = true;
                 self.remove_late();
+                self.is_given_back = true;
                 self.phase = Phase::settling(now, self.plan.ttl);
             }
             Phase::Settling { .. } => {}
@@ -245,7 +245,8 @@ impl<S: Source> Transfer<S> {
     /// The release deletes both values where they stand now; what comes later is ours to delete.
     fn remove_late(&mut self) {
         let former = Some(self.plan.from.clone()).filter(|_| !self.plan.exact);
-        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone()));
+        let resend = if self.is_given_back { Resend::GIVEN_BACK } else { Resend::FRESH };
+        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone(), resend));
         self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);
     }
 
