@@ -46,7 +46,7 @@ impl Scenery {
         let token = guard.hand_over(WAIT).await.map_err(|error| error.to_string())?;
         self.stage.wait(INSTANT).await;
         let has_it = |server: &&Server| server.node().get(token.name()).as_deref() == Some(token.value());
-        is(servers.iter().all(|server| has_it(server)), true)?;
+        is(servers.iter().all(has_it), true)?;
         release(adopt(&self.somebodys(token.name()), &token).await?, Released::Held).await
     }
 
