@@ -135,7 +135,7 @@ impl World {
             asked: target.nodes,
             to: Some(token.secret().clone()),
             ttl: token.parts().wait,
-            full: token.parts().wait,
+            full: settings.ttl,
             proposal: None,
             drift: settings.drift,
             node_timeout: settings.node_timeout,

@@ -398,6 +398,21 @@ fn a_guard_that_could_not_be_handed_back_is_not_valid_and_can_be_released() {
 }
 
 #[test]
+fn a_node_that_refused_the_hand_back_gets_it_when_it_goes_on() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let guard = adopt(&quorum, &token);
+    quorum.settle();
+    quorum.nodes[2].refuse_all(ErrorReply::new("LOADING", "Redis is loading the dataset in memory"));
+    quorum.block_on(guard.hand_back(&token)).expect("a quorum");
+    quorum.run_for(ms(500));
+    quorum.nodes[2].refuse_none();
+    quorum.settle();
+    assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())));
+    assert!(quorum.nodes.iter().all(|node| node.ttl(NAME) > Some(WAIT)), "as long as at first");
+}
+
+#[test]
 fn a_guard_that_could_not_be_handed_back_can_be_handed_back_later() {
     let quorum = Quorum::of(3);
     let token = handed_over(&quorum);

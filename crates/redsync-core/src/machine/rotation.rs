@@ -37,6 +37,8 @@ pub(super) struct Rotation {
     fencing: Option<Fencing>,
     undo: Sweep,
     undoing: bool,
+    /// Whether it is to be rotated everywhere, after a quorum has granted.
+    finishing: bool,
     /// When the old value is set back also where no answer has told for how long.
     blind_at: Option<Moment>,
 }
@@ -47,7 +49,17 @@ impl Rotation {
         // A value that was given up is never used again, so that setting it back once more does no harm.
         let undo = Sweep::new(Task::SetBack(set_back), nodes, Resend::FRESH);
         let (rounds, fencing, valid_until) = (Vec::new(), None, Moment::default());
-        Self { turn, nodes, valid_until, rounds, fencing, undo, undoing: false, blind_at: None }
+        Self {
+            turn,
+            nodes,
+            valid_until,
+            rounds,
+            fencing,
+            undo,
+            undoing: false,
+            finishing: false,
+            blind_at: None,
+        }
     }
 
     pub(super) fn value(&self) -> &Value {
@@ -88,12 +100,15 @@ impl Rotation {
         }
         if self.undoing {
             self.undo_late(id.node(), outcome);
+        } else if self.finishing && matches!(outcome, Outcome::Failed(_) | Outcome::Unknown(_)) {
+            self.undo.want(id.node());
         }
         true
     }
 
     fn note(&mut self, node: usize, grant: Grant, round: usize, now: Moment) {
-        if let (Task::SetBack(set_back), Some(left)) = (self.undo.task_mut(), grant.left) {
+        let left = grant.left.filter(|_| !self.finishing);
+        if let (Task::SetBack(set_back), Some(left)) = (self.undo.task_mut(), left) {
             set_back.note_end(node, now.plus(left));
         }
         let is_last = round + 1 == self.rounds.len();
@@ -120,6 +135,16 @@ impl Rotation {
             self.may_hold().without(waited_for).iter().for_each(|node| self.undo.want(node));
             self.blind_at = blind_at;
         }
+    }
+
+    /// Rotates to the new value also where that failed.
+    pub(super) fn finish(&mut self) {
+        let Turn { from, to, ttl, .. } = self.turn.clone();
+        *self.undo.task_mut() = Task::SetBack(SetBack::new(from, to, self.nodes, ttl));
+        self.finishing = true;
+        let failed =
+            self.rounds.last().map(|round| round.failed().union(round.doubtful()).without(round.open()));
+        failed.unwrap_or(NodeSet::EMPTY).iter().for_each(|node| self.undo.want(node));
     }
 
     /// Leaves what was granted so far to who releases the lock or hands it back, and undoes what is granted from now on.

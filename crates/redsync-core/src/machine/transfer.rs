@@ -130,7 +130,12 @@ impl<S: Source> Transfer<S> {
     }
 
     fn win(&mut self, now: Moment) {
-        let Some(current) = self.rotations.last() else { return };
+        let Some(current) = self.rotations.last_mut() else { return };
+        // A value that was named is not taken back. While it lasts, the old one would be in its way where that failed.
+        let lasts = if self.plan.to.is_some() { self.plan.full.min(self.plan.ttl) } else { self.plan.ttl };
+        if self.plan.to.is_some() {
+            current.finish();
+        }
         self.won = Some(current.valid_until);
         self.result = Some(Ok(Lease {
             value: current.value().clone(),
@@ -141,7 +146,7 @@ impl<S: Source> Transfer<S> {
             absent: NodeSet::EMPTY,
             fence: current.fence(),
         }));
-        self.phase = Phase::settling(now, self.plan.ttl);
+        self.phase = Phase::settling(now, lasts);
     }
 
     fn lose(&mut self, now: Moment) {

@@ -22,7 +22,8 @@ pub struct TransferPlan {
     pub to: Option<Value>,
     /// The TTL of the new value.
     pub ttl: Ttl,
-    /// How long the old value stands again where it is set back, if no node has told.
+    /// How long the old value stands again where it is set back, if no node has told. Where the new one was named, how long
+    /// the old one still stands at most.
     pub full: Ttl,
     /// Draw a fencing number too, this one if it is the highest: microseconds, to which the time is added that the call
     /// has taken by then.
