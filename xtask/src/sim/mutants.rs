@@ -120,7 +120,8 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         ATTEMPT: "Outcome::Refused(Refusal::SameValue) if !self.exact => Outcome::GRANTED,"
             => "Outcome::Refused(Refusal::SameValue) => Outcome::GRANTED,";
     "the delete of a fixed value sent again after a lost reply" ["solo-exact"]:
-        SWEEP: "Self { after_lost_reply: false, until: Some(end) }" => "Self { after_lost_reply: true, until: Some(end) }";
+        SWEEP: "Self { after_lost_reply: false, after_rivals: false, until: Some(end) }"
+            => "Self { after_lost_reply: true, after_rivals: false, until: Some(end) }";
     "a fixed value released after its validity":
         TARGET: "(true, Some(end)) => Resend::once_until(end.minus(node_timeout))," => "(true, Some(_)) => Resend::ONCE,";
     "a fixed value released at every node":
@@ -241,8 +242,8 @@ impl Runtime for ByTheWall {
     "set back the wrong way round" only "adopt":
         ROTATION: "SetBack::new(turn.to.clone(), turn.from.clone()," => "SetBack::new(turn.from.clone(), turn.to.clone(),";
     "what comes late to an adopter that has released is left" only "adopt":
-        TRANSFER: "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone()));\n        self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);\n"
-            => "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone()));\n";
+        TRANSFER: "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone(), resend));\n        self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);\n"
+            => "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone(), resend));\n";
     "what is being set back when the lock is released stays" only "adopt-bare":
         ROTATION: "        unconfirmed.iter().for_each(|node| self.undo.want(node));\n" => "        let _ = unconfirmed;\n";
     "what a rival sets back after the release stays" only "adopt":
@@ -334,7 +335,13 @@ impl Runtime for ByTheWall {
     "work is not stopped when the lock is lost":
         KEEP: "return Poll::Ready(Err(LostError::new(self.watch.name(), loss)));" => "let _ = loss;";
     "an expired guard hands back to any token":
-        HAND_OVER: "        if !self.is_valid() {\n            return Err(GuardError::new(Error::expired" => "        if self.name().is_empty() {\n            return Err(GuardError::new(Error::expired";
+        HAND_OVER: "if !self.held.is_within_validity(self.world.runtime.now()) {" => "if self.name().is_empty() {";
+    "who comes after his validity deletes a token that waits":
+        TARGET: "        Self { former: self.former.filter(|_| is_ours), ..self }\n" => "        let _ = is_ours;\n        self\n";
+    "who adopts what was handed back without a word is taken for a rival":
+        TARGET: "            (false, _) if self.may_be_anothers => Resend::GIVEN_BACK,\n" => "";
+    "what is not set back yet is taken for a rival's":
+        TRANSFER: "self.ours = earlier.iter().fold(NodeSet::EMPTY, |nodes, rotation| nodes.union(rotation.in_doubt()));" => "self.ours = NodeSet::first(earlier.len()).without(NodeSet::first(64));";
     "another delivery taken for a stranger":
         FENCED_SERVER: "if lineage_of(held) == Some(lineage) { 3 } else { 0 }" => "if lineage_of(held) == Some(lineage) { 0 } else { 0 }";
 };

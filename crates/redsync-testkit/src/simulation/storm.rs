@@ -32,7 +32,10 @@ pub(super) fn play(stage: &Stage) {
         let repeats = stage.plan.repeats && stage.once_in(2);
         way.set_weather(Weather { delay: ms(80), replies, repeats, ..Weather::default() });
     }
-    troubles::turn_away(stage);
+    troubles::turn_away(stage, 1);
+    if stage.once_in(2) {
+        troubles::turn_away(stage, 4);
+    }
     let calls = join_all(stage.desks().into_iter().map(|desk| calls(stage.clone(), desk)));
     let trips = join_all(stage.desks().into_iter().map(|desk| trip::make(stage.clone(), desk)));
     let (_, parcels) = stage.world.block_on(join(calls, trips));

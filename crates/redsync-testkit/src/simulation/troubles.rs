@@ -76,10 +76,11 @@ fn refuse(stage: &Stage, server: &Server) {
     server.node().refuse_all(ErrorReply::new(code, detail));
 }
 
-/// For the last storm: a server soon turns everything away, or goes down for long, and comes back with all it had.
-pub(super) fn turn_away(stage: &Stage) {
+/// For the last storm: a server soon turns everything away, or within so many times the length of the storm, or goes down
+/// for long, and comes back with all it had.
+pub(super) fn turn_away(stage: &Stage, storms: u32) {
     let Some(server) = stage.servers.get(stage.index(stage.servers.len())).cloned() else { return };
-    let (begin, is_down, stage) = (stage.wait(stage.up_to(STORM)), stage.once_in(4), stage.clone());
+    let (begin, is_down, stage) = (stage.wait(stage.up_to(STORM * storms)), stage.once_in(4), stage.clone());
     stage.world.clone().spawn(Box::pin(async move {
         begin.await;
         if is_down {

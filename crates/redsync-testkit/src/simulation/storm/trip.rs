@@ -1,6 +1,6 @@
 //! Locks that are handed over in the storm, adopted, dropped and handed back.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join;
 use redsync_core::{Error, Guard, LockToken};
@@ -14,6 +14,9 @@ use crate::{
     },
 };
 
+/// A node time-out in which every message of the storm arrives that is not lost.
+const PATIENT: Duration = Duration::from_millis(170);
+
 /// A token that nobody has used up: it can be adopted once the storm is over.
 pub(super) struct Parcel {
     token: LockToken,
@@ -26,7 +29,7 @@ pub(super) async fn make(stage: Stage, desk: Desk) -> Option<Parcel> {
     // until its TTL is over.
     let is_delivered_once = stage.once_in(2);
     let name = format!("{}:{}:trip", if is_delivered_once { "storm" } else { "spare" }, desk.number);
-    let mutex = mutex(&stage, &desk, name).deadline(2 * DEADLINE).tries(4);
+    let mutex = mutex(&stage, &desk, name).node_timeout(PATIENT).deadline(2 * DEADLINE).tries(4);
     let mutex = if stage.once_in(2) { mutex.fenced() } else { mutex };
     let guard = mutex.lock().await.ok()?;
     if stage.once_in(3) {
@@ -56,7 +59,9 @@ async fn deliver(stage: &Stage, token: &LockToken, may_be_two: bool) -> Option<(
 async fn adopt(stage: &Stage, token: &LockToken) -> Option<Guard> {
     let desks = stage.desks();
     let desk = desks.get(stage.index(desks.len()))?;
-    drop_after(polls(stage, 6), mutex(stage, desk, token.name().to_owned()).adopt(token)).await?.ok()
+    let mutex = mutex(stage, desk, token.name().to_owned());
+    let mutex = if stage.once_in(2) { mutex.node_timeout(PATIENT) } else { mutex };
+    drop_after(polls(stage, 6), mutex.adopt(token)).await?.ok()
 }
 
 async fn end(stage: &Stage, token: &LockToken, guard: Guard) -> Option<()> {
