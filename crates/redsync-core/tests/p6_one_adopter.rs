@@ -613,16 +613,15 @@ fn what_a_lost_reply_hides_is_set_back_though_the_next_request_fails() {
     let mutex = quorum.redsync.mutex(NAME).tries(2).retry_delay(ms(50));
     let (error, ()) = quorum.block_on(join(mutex.adopt(&token), async {
         quorum.runtime.sleep_until(quorum.runtime.now().plus(ms(20))).await;
-        // The next request is on its way when the first try is over, and never arrives.
-        quorum.nodes[0].delay_requests(Duration::from_secs(2));
-        quorum.runtime.sleep_until(quorum.runtime.now().plus(Duration::from_secs(1))).await;
+        // The next request is answered when its try is over, and before it is given up for good.
+        quorum.nodes[0].lose_replies(Loss::Never);
+        quorum.nodes[0].delay_requests(ms(600));
         quorum.nodes[0].refuse_all(ErrorReply::new("LOADING", "soon back"));
     }));
     assert_eq!(error.expect_err("no quorum").kind(), ErrorKind::Unreachable);
     quorum.run_for(Duration::from_secs(3));
     quorum.nodes[0].refuse_none();
     quorum.nodes[0].delay_requests(Duration::ZERO);
-    quorum.nodes[0].lose_replies(Loss::Never);
     quorum.nodes[1].start();
     quorum.nodes[2].start();
     quorum.settle();

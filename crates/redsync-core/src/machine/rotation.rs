@@ -121,7 +121,10 @@ impl Rotation {
     fn undo_late(&mut self, node: usize, outcome: &Outcome) {
         match outcome {
             Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => self.undo.want(node),
-            Outcome::Refused(_) | Outcome::Failed(_) if self.may_hold().contains(node) => {}
+            // By an earlier round it may hold the new value all the same.
+            Outcome::Refused(_) | Outcome::Failed(_) if self.may_hold().contains(node) => {
+                self.undo.want(node)
+            }
             Outcome::Refused(_) | Outcome::Failed(_) => self.undo.spare(node),
         }
     }
