@@ -15,7 +15,7 @@ use futures_util::future::join;
 use redsync_core::{Delay, ErrorKind, Guard, LockToken, Released, Runtime};
 use redsync_testkit::{
     cancel::drop_after,
-    memory::{Loss, MemoryNode},
+    memory::{ErrorReply, Loss, MemoryNode},
 };
 
 const WAIT: Duration = Duration::from_secs(600);
