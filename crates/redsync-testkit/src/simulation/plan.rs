@@ -114,7 +114,7 @@ impl Plan {
             quorum,
             processes: 3,
             tasks: 2,
-            rounds: 27,
+            rounds: 28,
             troubles: 38,
             of_one_mind,
             repeats: !of_one_mind && (seed / 15).is_multiple_of(4),

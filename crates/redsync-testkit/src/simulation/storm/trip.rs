@@ -65,10 +65,12 @@ async fn adopt(stage: &Stage, token: &LockToken) -> Option<Guard> {
 }
 
 async fn end(stage: &Stage, token: &LockToken, guard: Guard) -> Option<()> {
-    if stage.once_in(2) {
+    let end = stage.pick(4);
+    // An extension that is dropped before a hand-back, and whose replies are lost, may take the token's value with it.
+    if stage.once_in(2) && end < 2 {
         drop(drop_after(polls(stage, 3), guard.extend()).await);
     }
-    match stage.pick(4) {
+    match end {
         0 => drop(guard),
         1 => drop(guard.release().await),
         _ => return drop_after(polls(stage, 6), guard.hand_back(token)).await?.ok(),
