@@ -34,7 +34,7 @@ fn every_kind_of_fault_happens_and_every_promise_is_kept() {
         }
         counts.merge(&run.counts);
     }
-    assert_eq!(counts.faults.len(), 19, "{counts}");
+    assert_eq!(counts.faults.len(), 20, "{counts}");
     assert!(counts.all_calls() >= 200 * counts.seeds && counts.all_faults() >= 20 * counts.seeds, "{counts}");
 }
 
