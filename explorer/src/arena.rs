@@ -12,7 +12,7 @@ use std::{
 use redsync_core::{Moment, Released, machine::WaitReason};
 
 use crate::{
-    client::{Choice, Client, Input, Setting, Stage, Turn},
+    client::{Choice, Client, Fenced, Input, Setting, Stage, Turn},
     fingerprint,
     message::Request,
     search::{NODES, Search},
@@ -42,6 +42,7 @@ pub(crate) struct Step {
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) guard: Option<(u8, Moment)>,
+    pub(crate) fenced: Option<Fenced>,
     pub(crate) choices: Vec<Choice>,
     pub(crate) is_over: bool,
     /// The machine whose result it waits for, where a cancellation could overtake it.
@@ -105,6 +106,7 @@ impl<'a> Arena<'a> {
         let state = u32::try_from(self.clients.len()).unwrap_or(State::MAX);
         self.views.push(Rc::new(View {
             guard: client.guard(),
+            fenced: client.fenced(),
             choices: client.choices(search),
             is_over: client.is_over(search),
             can_be_cancelled: client.awaited().filter(|_| client.cancels > 0),

@@ -15,17 +15,21 @@ pub(crate) struct Holding {
     pub(crate) held: Held,
     /// The client's round that took it.
     pub(crate) round: u8,
+    /// Its fencing number, and the nodes that had granted it when that was certain.
+    pub(crate) fenced: Option<(u8, NodeSet)>,
 }
 
 impl Holding {
     pub(crate) fn new(lease: Lease, round: u8) -> Self {
-        Self { held: Held::new(Arc::from("lock"), lease), round }
+        let fence = lease.fence.map(|fence| u8::try_from(fence).unwrap_or(u8::MAX));
+        let fenced = fence.map(|fence| (fence, lease.held));
+        Self { held: Held::new(Arc::from("lock"), lease), round, fenced }
     }
 
     /// By the token.
     pub(crate) fn adopted(lease: Lease, round: u8) -> Self {
-        let held = Held::new(Arc::from("lock"), lease);
-        Self { held: held.adopted(plans::token(), false), round }
+        let Self { held, fenced, .. } = Self::new(lease, round);
+        Self { held: held.adopted(plans::token(), false), round, fenced }
     }
 
     /// Takes in what a machine has found out, as the façade does until the lock is given back.
@@ -50,6 +54,6 @@ impl Clone for Holding {
         let held = Held::new(Arc::clone(&self.held.name), lease);
         let held = if self.held.adopted_from.is_some() { held.adopted(plans::token(), false) } else { held };
         *held.state() = self.held.state().clone();
-        Self { held, round: self.round }
+        Self { held, round: self.round, fenced: self.fenced }
     }
 }

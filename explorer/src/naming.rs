@@ -55,13 +55,15 @@ pub(crate) fn request(command: &Command, by: &Running, node: usize, search: &Sea
 /// What a rotation is for, with the client's value and the token's.
 fn rotation(from: Number, to: Number, by: &Running) -> (What, Number, Number) {
     match by {
-        Running::HandBack(_) => (What::HandBack, from, to),
-        Running::Acquire(_) | Running::Adopt(_) | Running::Extend(_) | Running::Release(_) if to == TOKEN => {
+        Running::HandBack(_) if to == TOKEN => (What::HandBack, from, to),
+        Running::Adopt(_) | Running::Extend(_) | Running::Acquire(_) | Running::Release(_) if to == TOKEN => {
             (What::SetBack, from, to)
         }
-        Running::Acquire(_) | Running::Adopt(_) | Running::Extend(_) | Running::Release(_) => {
-            (What::Rotate, to, from)
-        }
+        Running::HandBack(_)
+        | Running::Adopt(_)
+        | Running::Extend(_)
+        | Running::Acquire(_)
+        | Running::Release(_) => (What::Rotate, to, from),
     }
 }
 

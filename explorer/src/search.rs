@@ -93,6 +93,17 @@ impl Token {
     pub const BARE: Self = Self { stands: [true, true, false], counters: [1, 1, 2] };
 }
 
+/// When keys end, where there are no ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeysEnd {
+    /// Never.
+    Never,
+    /// At any time after the validity of their lock.
+    PastValidity,
+    /// At any time, whatever clients think of their locks: nothing is left to go by but fencing numbers.
+    AnyTime,
+}
+
 /// How time goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Time {
@@ -144,8 +155,8 @@ pub struct Search {
     pub token: Option<Token>,
     /// Whether locks have fencing numbers.
     pub fenced: bool,
-    /// Whether keys end at any time, where there are no ticks: the validity of a lock is over before its first key ends.
-    pub keys_end: bool,
+    /// When keys end, where there are no ticks.
+    pub keys_end: KeysEnd,
     /// A node that never answers, while time-outs wait for all the others and every call has to succeed.
     pub hung_node: Option<u8>,
     /// Whether it is small enough to be run for every mutant.

@@ -3,7 +3,7 @@
 mod adoption;
 mod fencing;
 
-use crate::search::{Faults, Role, Search, Time};
+use crate::search::{Faults, KeysEnd, Role, Search, Time};
 
 /// All of them.
 pub fn all() -> Vec<Search> {
@@ -116,7 +116,7 @@ fn search(name: &'static str, about: &'static str, roles: &[&Role]) -> Search {
         time: Time::Endless,
         token: None,
         fenced: false,
-        keys_end: false,
+        keys_end: KeysEnd::Never,
         hung_node: None,
         quick: false,
     }

@@ -4,9 +4,10 @@ use redsync_core::machine::{Acquire, Extend, ExtendPlan, Release, Transfer};
 
 use super::{Client, Effects, Setting, Stage, Turn};
 use crate::{
+    held::Ending,
     plans,
     process::{Nonces, Running},
-    search::{Role, Search},
+    search::{KeysEnd, Role, Search},
 };
 
 impl Client {
@@ -62,8 +63,9 @@ impl Client {
 
     pub(super) fn release(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
         let Some(holding) = &self.holding else { return };
+        let was_handed_back = holding.held.state().ending() == Some(Ending::HandedBack);
         if holding.held.adopted_from.is_some() {
-            effects.turn = Some(Turn::Released);
+            effects.turn = Some(if was_handed_back { Turn::ReleasedLate } else { Turn::Released });
         }
         let target = holding.held.give_back(plans::all_nodes()).at(self.now);
         self.tell_followers(setting, effects);
@@ -95,12 +97,13 @@ impl Client {
     }
 
     /// A key that was set in this round has ended, so that the time of the lock is over. Nothing tells the client.
-    pub(super) fn see_key_end(&mut self, round: u8) {
-        if round > self.over {
+    pub(super) fn see_key_end(&mut self, round: u8, end: KeysEnd) {
+        if round > self.over && end == KeysEnd::PastValidity {
             self.over = self.rounds;
             self.now = self.now.plus(Search::ENDLESS);
         }
     }
+
     /// Whether all that it does from now on is to delete what it has set, which is nothing but the end of a key where
     /// keys end at any time.
     pub(super) fn is_done_for(&self, role: &Role) -> bool {

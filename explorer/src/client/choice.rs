@@ -1,6 +1,9 @@
 //! What can happen to a client, and what others see of it.
 
-use redsync_core::{Moment, machine::WaitReason};
+use redsync_core::{
+    Moment,
+    machine::{NodeSet, WaitReason},
+};
 
 use super::{Client, Process, Stage};
 use crate::{
@@ -72,6 +75,16 @@ pub(crate) struct Choice {
     pub(crate) is_retry: bool,
 }
 
+/// The fencing number of a lock that is held, or that its client thinks it holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fenced {
+    pub(crate) fence: u8,
+    /// The round that took the lock.
+    pub(crate) round: u8,
+    /// The nodes that had granted it when the number was certain.
+    pub(crate) nodes: NodeSet,
+}
+
 impl Client {
     /// The guard that says that it is valid, by the round that took it, and until when; or the token that it was made.
     pub(crate) fn guard(&self) -> Option<(u8, Moment)> {
@@ -82,6 +95,12 @@ impl Client {
         let is_given_back = holding.held.state().ending().is_some();
         let is_over = holding.round <= self.over;
         (!is_given_back && !is_over).then(|| (holding.round, holding.held.valid_until()))
+    }
+
+    /// Its fencing number, with the round that took the lock, and the nodes that had granted it by then.
+    pub(crate) fn fenced(&self) -> Option<Fenced> {
+        let Holding { round, fenced, .. } = self.holding.as_ref()?;
+        fenced.map(|(fence, nodes)| Fenced { fence, round: *round, nodes })
     }
 
     /// The machine whose result it waits for.

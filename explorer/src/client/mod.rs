@@ -3,7 +3,7 @@
 mod calls;
 mod choice;
 
-pub(crate) use choice::{Choice, Input};
+pub(crate) use choice::{Choice, Fenced, Input};
 
 use std::sync::atomic::Ordering;
 
@@ -17,7 +17,7 @@ use crate::{
     holding::Holding,
     message::{Reply, Request},
     process::{Board, Deeds, Finished, Numbers, Process, Running},
-    search::{NODES, Role, Search},
+    search::{KeysEnd, NODES, Role, Search},
 };
 
 /// Where a client is in its life. A number is the place of the machine that it waits for.
@@ -41,6 +41,8 @@ pub(crate) enum Stage {
 pub(crate) enum Turn {
     /// It is not to be good any more.
     Released,
+    /// The same, after it was tried to hand the lock back: somebody else may have adopted it since.
+    ReleasedLate,
     /// It is good again.
     HandedBack,
     /// Who used it has stopped for good.
@@ -118,7 +120,7 @@ impl Client {
             Input::HandOver => self.hand_over(setting, &mut effects),
             Input::HandBack => self.hand_back(setting, &mut effects),
             Input::Crash => self.crash(&mut effects),
-            Input::KeyEnds(round) => self.see_key_end(round),
+            Input::KeyEnds(round) => self.see_key_end(round, setting.search.keys_end),
             Input::Release => self.release(setting, &mut effects),
             Input::Drop => {
                 if self.stage == Stage::Holding {
@@ -135,7 +137,7 @@ impl Client {
                 self.reply(request, reply, cancelled, setting, &mut effects);
             }
         }
-        if setting.search.keys_end && self.is_done_for(self.role(setting)) {
+        if setting.search.keys_end != KeysEnd::Never && self.is_done_for(self.role(setting)) {
             self.fall_silent(&mut effects);
         }
         while matches!(self.processes.last(), Some(None)) {
@@ -292,6 +294,9 @@ impl Client {
         }
         self.stage = match result {
             Finished::Locked(lease) => {
+                if lease.valid_until <= self.now {
+                    effects.breach = Some("a lock is granted after its validity");
+                }
                 effects.fence = lease.fence.map(|fence| u8::try_from(fence).unwrap_or(u8::MAX));
                 let adopts = self.role(setting).adopts;
                 self.holding = Some(if adopts { Holding::adopted } else { Holding::new }(lease, self.rounds));

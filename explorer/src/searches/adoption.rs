@@ -49,11 +49,7 @@ pub(super) fn thorough() -> Vec<Search> {
             &[&calling_again, &adopter],
         )),
         adopted(search("adopt-extend-two", "two adopters, one of which extends", &[&extending, &adopter])),
-        one_fault(adopted(search(
-            "adopt-two-fault",
-            "two adopters, one with a second try; one fault",
-            &[&again, &adopter],
-        ))),
+        one_fault(adopted(search("adopt-two-fault", "two adopters; one fault", &[&adopter, &adopter]))),
         one_fault(adopted(search(
             "adopt-return-fault",
             "two adopters, one of which hands back; one fault",

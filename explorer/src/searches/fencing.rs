@@ -4,13 +4,19 @@ use super::{
     adoption::{adopted, bare},
     one_fault, search,
 };
-use crate::search::{Role, Search};
+use crate::search::{KeysEnd, Role, Search};
 
 pub(super) fn quick() -> Vec<Search> {
     let [once, adopter] = roles();
     let again = Role { tries: 2, ..adopter.clone() };
     vec![
         fenced(search("fence", "three clients that lock", &[&once, &once, &once])),
+        stale(search("fence-stale", "two clients that lock, keys end at any time", &[&once, &once])),
+        stale(bare(search(
+            "fence-stale-adopt",
+            "an adopter on a bare quorum, and a client that locks, keys end at any time",
+            &[&adopter, &once],
+        ))),
         one_fault(fenced(search("fence-fault", "two clients that lock, one fault", &[&once, &once]))),
         fenced(adopted(search("fence-adopt", "an adopter, and a client that locks", &[&adopter, &once]))),
         fenced(bare(search(
@@ -24,6 +30,11 @@ pub(super) fn quick() -> Vec<Search> {
 pub(super) fn thorough() -> Vec<Search> {
     let [once, adopter] = roles();
     vec![
+        stale(search(
+            "fence-stale-three",
+            "three clients that lock, keys end at any time",
+            &[&once, &once, &once],
+        )),
         one_fault(fenced(search(
             "fence-three-fault",
             "three clients that lock, one fault",
@@ -48,5 +59,10 @@ fn roles() -> [Role; 2] {
 }
 
 fn fenced(search: Search) -> Search {
-    Search { fenced: true, keys_end: true, ..search }
+    Search { fenced: true, keys_end: KeysEnd::PastValidity, ..search }
+}
+
+/// Where validity is nothing to go by.
+fn stale(search: Search) -> Search {
+    Search { keys_end: KeysEnd::AnyTime, ..fenced(search) }
 }

@@ -1,12 +1,15 @@
 //! What must hold in every world.
 
+use std::cmp::Ordering;
+
 use redsync_core::{Moment, Released};
 
 use super::{Breach, Key, Prospect, Seat, World};
 use crate::{
     arena::{Arena, Step},
+    client::Fenced,
     message::TOKEN,
-    search::{Search, Time},
+    search::{KeysEnd, NODES, Search, Time},
 };
 
 /// Whether a guard that says that it is valid until then is so now. Without ticks, what is valid at all is valid for good.
@@ -25,7 +28,7 @@ pub(super) fn result(step: &Step, deleted: u8, search: &Search) -> Option<Breach
     if released == Released::Held && (deleted.count_ones() as usize) < needed {
         return Some("a release says that the lock was held, and a quorum did not hold it");
     }
-    (was_gone && search.time == Time::Endless && !search.keys_end)
+    (was_gone && search.time == Time::Endless && search.keys_end == KeysEnd::Never)
         .then_some("a release says that the lock was gone, and it was not")
 }
 
@@ -39,6 +42,9 @@ pub(super) fn ends(before: Option<Key>, after: Option<Key>) -> Option<Breach> {
 impl World {
     /// What is wrong at any time.
     pub(crate) fn check(&self, arena: &Arena<'_>) -> Option<Breach> {
+        if arena.search().keys_end == KeysEnd::AnyTime {
+            return None;
+        }
         let now = self.now(arena.search().time);
         let guards = self.clients().filter_map(|(_, seat)| arena.view(seat.state).guard);
         let valid = guards.filter(|(_, until)| is_valid(*until, now)).count();
@@ -53,7 +59,7 @@ impl World {
         if !self.clients().all(|(_, seat)| arena.view(seat.state).is_over) {
             return Some("a call never ends");
         }
-        if arena.search().keys_end {
+        if arena.search().keys_end != KeysEnd::Never {
             return None;
         }
         (0..).zip(&self.nodes).find_map(|(node, key)| self.check_left(node, key.as_ref()))
@@ -75,5 +81,41 @@ impl World {
             None => (self.prospect == Prospect::Stands && has_stood && !excuses)
                 .then_some("a token that nobody has used is lost"),
         }
+    }
+
+    /// What is wrong with the fencing number of a lock that was granted just now.
+    pub(super) fn granted(&mut self, client: usize, fence: u8, arena: &Arena<'_>) -> Option<Breach> {
+        if arena.search().keys_end == KeysEnd::AnyTime {
+            return self.granted_to_anybody(client, fence, arena);
+        }
+        let last = std::mem::replace(&mut self.fence, fence);
+        (fence <= last).then_some("a fencing number does not rise")
+    }
+
+    /// Where keys end at any time, who is granted the lock may have lost it by now. Numbers are to tell which of the holders
+    /// has it.
+    fn granted_to_anybody(&self, client: usize, fence: u8, arena: &Arena<'_>) -> Option<Breach> {
+        if fence <= self.fence {
+            return Some("a fencing number does not rise");
+        }
+        let fenced = |client| self.view(client, arena).and_then(|view| view.fenced);
+        let is_held = fenced(client).is_some_and(|own| self.is_held(client, own));
+        let others = self.clients().map(|(other, _)| other).filter(|other| *other != client);
+        let mut others = others.filter_map(|other| Some((other, fenced(other)?)));
+        others.find_map(|(other, its)| match fence.cmp(&its.fence) {
+            Ordering::Equal => Some("two locks have the same fencing number"),
+            Ordering::Less => is_held.then_some("a fencing number does not rise"),
+            Ordering::Greater => self
+                .is_held(other, its)
+                .then_some("the number of a lock that is lost is higher than that of the one that is held"),
+        })
+    }
+
+    /// Whether a quorum has held the lock ever since.
+    fn is_held(&self, client: usize, fenced: Fenced) -> bool {
+        let Fenced { round, nodes, .. } = fenced;
+        let is_its = |key: &Key| (usize::from(key.client), key.round) == (client, round);
+        let keys = self.nodes.iter().enumerate().filter(|(node, _)| nodes.contains(*node));
+        keys.filter(|(_, key)| key.as_ref().is_some_and(is_its)).count() > NODES / 2
     }
 }

@@ -112,9 +112,8 @@ impl World {
         // What was sent at the machine's end has nobody who would listen.
         self.close(number, &step.ended);
         step.turn.into_iter().for_each(|turn| self.turn(client, turn));
-        let does_not_rise =
-            step.fence.is_some_and(|fence| fence <= std::mem::replace(&mut self.fence, fence));
-        let breach = step.breach.or(does_not_rise.then_some("a fencing number does not rise"));
+        let fence = step.fence.and_then(|fence| self.granted(client, fence, arena));
+        let breach = step.breach.or(fence);
         breach.or_else(|| super::check::result(&step, deleted, arena.search()))
     }
 
@@ -127,8 +126,16 @@ impl World {
 
     /// What becomes of the token by what a client does.
     fn turn(&mut self, client: usize, turn: Turn) {
+        let is_alone = self.seats.iter().flatten().count() == 1;
         self.prospect = match (turn, self.prospect) {
             (Turn::Released, Prospect::Stands | Prospect::Gone) => Prospect::Gone,
+            (Turn::ReleasedLate, _) => {
+                if is_alone {
+                    Prospect::Gone
+                } else {
+                    Prospect::Open
+                }
+            }
             // Who hands back what another has released was given the lock in between.
             (Turn::HandedBack | Turn::Crashed, Prospect::Stands) => Prospect::Stands,
             (Turn::HandedBack | Turn::Crashed, Prospect::Gone) | (_, Prospect::Open) => Prospect::Open,

@@ -18,7 +18,7 @@ use crate::{
     arena::{Arena, State, View},
     client::{Choice, Client, Input},
     message::{Leg, Message, Number},
-    search::{NODES, Search, Time},
+    search::{KeysEnd, NODES, Search, Time},
 };
 
 /// The most clients.
@@ -200,7 +200,7 @@ impl World {
 
     /// Keys that may end.
     fn ends(&self, search: &Search, happenings: &mut Vec<Happening>) {
-        if search.keys_end {
+        if search.keys_end != KeysEnd::Never {
             let standing = (0..).zip(&self.nodes).filter(|(_, key)| key.is_some());
             happenings.extend(standing.map(|(node, _)| Happening::End(node)));
         }

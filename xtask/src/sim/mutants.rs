@@ -244,8 +244,6 @@ impl Runtime for ByTheWall {
     "what comes late to an adopter that has released is left" only "adopt":
         TRANSFER: "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone(), resend));\n        self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);\n"
             => "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone(), resend));\n";
-    "what is being set back when the lock is released stays" only "adopt-bare":
-        ROTATION: "        unconfirmed.iter().for_each(|node| self.undo.want(node));\n" => "        let _ = unconfirmed;\n";
     "what a rival sets back after the release stays" only "adopt":
         TASK: "matches!(self, Self::Delete { former: Some(_), .. })" => "matches!(self, Self::Delete { former: None, .. })";
     "a lock that is handed back goes on without a word to its followers" only "adopt-return":
@@ -253,7 +251,7 @@ impl Runtime for ByTheWall {
     "an adoption that nobody has seen is left" only "adopt-drop":
         TRANSFER: "            Phase::Settling { .. } if matches!(self.result, Some(Ok(_))) => {\n"
             => "            Phase::Settling { .. } if matches!(self.result, Some(Ok(_))) && self.tries == 0 => {\n";
-    "a lock that could not be handed back is set to the adopted value again" only "adopt-fault":
+    "a lock that could not be handed back is set to the adopted value again" only "adopt-return-fault":
         TRANSFER: "        if self.plan.to.is_none() {\n            let blind_at" => "        if self.tries > 0 {\n            let blind_at";
     "a late extension of a lock that was handed back deletes the token's value" only "adopt-extend":
         EXTEND: "Event::HandedBack => self.on_end(self.plan.set_back(), now)," => "Event::HandedBack => self.on_end(self.plan.delete(), now),";
@@ -262,7 +260,7 @@ impl Runtime for ByTheWall {
         FENCED_SERVER: "Ok(if is_missing { Reply::Integer(2) } else { numbers([3, left]) })" => "Ok(if is_missing || left != 0 { Reply::Integer(2) } else { numbers([3, left]) })";
     "adopted after its validity" ["adopt-ticks"]:
         TRANSFER: "Verdict::Won if now >= current.valid_until => self.lose(now)," => "";
-    "a counter that could not be raised counts" only "fence":
+    "a counter that could not be raised counts" only "fence-stale":
         FENCING: "                cell.stands = None;\n" => "                cell.stands = self.highest;\n";
     "an adoption draws no number of its own" only "fence-adopt":
         NODE: "            let fence = proposal.map(|proposal| self.draw(proposal));\n            self.key = Some(to);" => "            let fence = proposal.map(|_| self.counter);\n            self.key = Some(to);",
@@ -285,11 +283,10 @@ impl Runtime for ByTheWall {
             => "Outcome::Granted(_) | Outcome::Revived | Outcome::Unknown(_) => {}";
     "what was rotated for nothing is not set back" ["adopt"]:
         ROTATION: "self.may_hold().without(waited_for).iter().for_each(|node| self.undo.want(node));" => "let _ = waited_for;";
-    "a counter above the fence counts towards it" ["fence"]:
-        FENCING: "self.highest = self.highest.max(Some(stands));"
-            => "if self.cells.iter().all(|cell| cell.raising.is_none()) {\n            self.highest = self.highest.max(Some(stands));\n        }",
-        FENCING: "cell.stands.is_some() && cell.stands == self.highest" => "cell.stands.is_some() && cell.stands >= self.highest";
-    "a counter raised under somebody else's value" ["fence"]:
+    "a counter above the fence counts towards it" only "fence-stale-three":
+        FENCING: "cell.stands.is_some() && cell.stands == self.highest"
+            => "cell.stands.is_some() && cell.stands >= self.cells.iter().filter_map(|cell| cell.raising.map(|(_, to)| Some(to))).min().unwrap_or(self.highest)";
+    "a counter raised under somebody else's value" only "fence-stale":
         NODE: "            What::Raise if is_same => {\n" => "            What::Raise => {\n",
         FENCED_SERVER: "        Some(held) if held != scope.value => Ok(numbers([0])),\n" => "";
     "the highest number that was drawn is the fence" ["fence"]:
