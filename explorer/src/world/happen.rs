@@ -37,8 +37,7 @@ impl World {
         let before = *message;
         *message = before.answered(reply);
         self.faults -= 1;
-        // Who hands back does not ask again once a quorum has answered.
-        if reply == Reply::Unknown && before.request.value == 0 || before.request.what == What::HandBack {
+        if reply == Reply::Unknown && before.request.value == 0 {
             self.excuse(before.client, before.request.node);
         }
         let has_token = self.stood != 0;

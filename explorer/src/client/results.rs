@@ -1,0 +1,107 @@
+//! What comes of a client's machines.
+
+use redsync_core::{
+    Moment,
+    machine::{ExtendCause, Lease},
+};
+
+use super::{Client, Effects, Setting, Stage, Turn};
+use crate::{
+    held::Held,
+    holding::Holding,
+    process::{Deeds, Finished, Running},
+};
+
+impl Client {
+    /// Takes in what a machine has found out that keeps in step with the lock, as the façade's `Following` does.
+    pub(super) fn note(&self, slot: usize) {
+        let process = self.processes.get(slot).and_then(Option::as_ref).filter(|process| process.follows);
+        let (Some(process), Some(holding)) = (process, &self.holding) else { return };
+        match &process.running {
+            Running::Acquire(machine) => holding.note(machine, slot),
+            Running::Extend(machine) => holding.note(machine, slot),
+            Running::Release(machine) => holding.note(machine, slot),
+            Running::Adopt(machine) | Running::HandBack(machine) => holding.note(machine, slot),
+        }
+    }
+
+    pub(super) fn drain(&mut self, slot: usize, setting: &Setting<'_>, effects: &mut Effects) {
+        let Some(Some(process)) = self.processes.get_mut(slot) else { return };
+        let place = u8::try_from(slot).unwrap_or(u8::MAX);
+        let Deeds { sent, finished, is_idle, is_endless } =
+            process.drain(place, &mut self.rounds, setting.search);
+        effects.sent.extend(sent);
+        if is_endless {
+            effects.breach = Some("a machine goes on without an event");
+        }
+        if finished.len() > 1 {
+            effects.breach = Some("a call that ends twice");
+        }
+        for result in finished {
+            self.finish(slot, result, setting, effects);
+        }
+        if is_idle && let Some(place) = self.processes.get_mut(slot) {
+            *place = None;
+            effects.ended.push(u8::try_from(slot).unwrap_or(u8::MAX));
+        }
+    }
+
+    /// Takes the result of a call, unless nobody waits for it any more.
+    fn finish(&mut self, slot: usize, result: Finished, setting: &Setting<'_>, effects: &mut Effects) {
+        let is_awaited = self.awaited() == Some(slot);
+        if !is_awaited {
+            return;
+        }
+        self.stage = match result {
+            Finished::Locked(lease) => self.locked(slot, lease, setting, effects),
+            Finished::NotLocked => {
+                effects.not_locked = true;
+                Stage::Free
+            }
+            Finished::Extended(until) if matches!(self.stage, Stage::HandingOver(_)) => {
+                self.with_held(|held, _| held.hand_over());
+                Stage::HandedOver(until)
+            }
+            Finished::Extended(until) => self.with_held(|held, now| {
+                held.prolong(until, now);
+            }),
+            Finished::NotExtended(ExtendCause::Lost) => self.with_held(|held, _| held.lose()),
+            Finished::NotExtended(ExtendCause::Expired | ExtendCause::GaveUp(_)) => Stage::Holding,
+            Finished::Released(released) => {
+                effects.released = Some(released);
+                self.holding = None;
+                Stage::Free
+            }
+            Finished::NotReleased(not_deleted) => {
+                self.with_held(|held, _| held.keep_only(not_deleted));
+                Stage::Returned
+            }
+            Finished::HandedBack => {
+                effects.turn = Some(Turn::HandedBack);
+                self.holding = None;
+                Stage::Free
+            }
+            Finished::NotHandedBack => Stage::Returned,
+        };
+    }
+
+    fn locked(&mut self, slot: usize, lease: Lease, setting: &Setting<'_>, effects: &mut Effects) -> Stage {
+        if lease.valid_until <= self.now {
+            effects.breach = Some("a lock is granted after its validity");
+        }
+        effects.fence = lease.fence.map(|fence| u8::try_from(fence).unwrap_or(u8::MAX));
+        let adopts = self.role(setting).adopts;
+        self.holding = Some(if adopts { Holding::adopted } else { Holding::new }(lease, self.rounds));
+        if let Some(Some(process)) = self.processes.get_mut(slot) {
+            process.follows = true;
+        }
+        Stage::Holding
+    }
+
+    fn with_held(&self, change: impl Fn(&Held, Moment)) -> Stage {
+        if let Some(holding) = &self.holding {
+            change(&holding.held, self.now);
+        }
+        Stage::Holding
+    }
+}
