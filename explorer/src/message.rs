@@ -45,12 +45,22 @@ impl What {
 
     /// Whether it takes a value of the client's away.
     pub(crate) fn removes(self) -> bool {
+        self.cleaner().is_some()
+    }
+
+    /// Which of those that take a value away it is.
+    pub(crate) fn cleaner(self) -> Option<usize> {
         match self {
-            Self::Undo | Self::GiveBack | Self::SetBack | Self::HandBack => true,
-            Self::Set | Self::SetOrLook | Self::Revive | Self::Rotate | Self::Extend | Self::Raise => false,
+            Self::GiveBack => Some(0),
+            Self::HandBack => Some(1),
+            Self::Undo | Self::SetBack => Some(2),
+            Self::Set | Self::SetOrLook | Self::Revive | Self::Rotate | Self::Extend | Self::Raise => None,
         }
     }
 }
+
+/// How many kinds of requests take values away, see [`What::cleaner`].
+pub(crate) const CLEANERS: usize = 3;
 
 /// A node's answer, or what its client makes of the want of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

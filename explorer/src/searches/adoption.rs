@@ -7,7 +7,7 @@ pub(super) fn quick() -> Vec<Search> {
     let [adopter, again, returning] = roles();
     let dropped = Role { cancels: 1, ..adopter.clone() };
     let crashing = Role { crashes: 1, ..adopter.clone() };
-    let troubled = Role { cancels: 1, tries: 2, ..returning.clone() };
+    let troubled = Role { cancels: 1, tries: 2, hand_backs: 2, ..adopter.clone() };
     let extending = Role { cancels: 1, extends: 1, revive: true, ..returning.clone() };
     let handing_over = Role { extends: 1, hands_over: true, ..Role::once() };
     vec![
@@ -21,6 +21,11 @@ pub(super) fn quick() -> Vec<Search> {
             "adopt-fault",
             "one adopter: two tries, hands back, dropped anywhere, one fault",
             &[&troubled],
+        ))),
+        one_fault(bare(search(
+            "adopt-bare-fault",
+            "two adopters on a bare quorum; one fault",
+            &[&adopter, &adopter],
         ))),
         adopted(search(
             "adopt-extend",

@@ -55,7 +55,7 @@ impl World {
             seat.deleted = permuted_bits(seat.deleted, places);
             seat.excused = permuted_bits(seat.excused, places);
             seat.early = permuted_bits(seat.early, places);
-            seat.failed = permuted_bits(seat.failed, places);
+            seat.failed = seat.failed.map(|bits| permuted_bits(bits, places));
         }
         world.network.iter_mut().for_each(|message| message.request = message.request.permute(places));
         world

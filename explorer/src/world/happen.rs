@@ -41,8 +41,9 @@ impl World {
             self.excuse(before.client, before.request.node);
         }
         let has_token = self.stood != 0;
-        if let Some(seat) = self.seat(before.client).filter(|_| has_token && before.request.what.removes()) {
-            seat.failed |= 1 << before.request.node;
+        let cleaner = before.request.what.cleaner().filter(|_| has_token);
+        if let (Some(cleaner), Some(seat)) = (cleaner, self.seat(before.client)) {
+            seat.note_failed(cleaner, before.request.node, true);
         }
         Some(before)
     }
@@ -101,9 +102,9 @@ impl World {
             self.forget_early(number);
         }
         for request in &step.sent {
-            if let Some(seat) = self.seat(number).filter(|_| request.what.removes()) {
+            if let (Some(cleaner), Some(seat)) = (request.what.cleaner(), self.seat(number)) {
                 seat.early &= !(1 << request.node);
-                seat.failed &= !(1 << request.node);
+                seat.note_failed(cleaner, request.node, false);
             }
             let until = self.last_tick(*request, arena.search());
             self.network.push(Message { client: number, request: *request, leg: Leg::There, until });
@@ -218,6 +219,14 @@ impl World {
         let (guarded, until) = self.view(usize::from(key.client), arena)?.guard?;
         let is_valid = super::check::is_valid(until, self.now(arena.search().time));
         (is_valid && guarded == key.round).then_some("a key of a valid guard is deleted")
+    }
+}
+
+impl Seat {
+    fn note_failed(&mut self, cleaner: usize, node: u8, has_failed: bool) {
+        if let Some(bits) = self.failed.get_mut(cleaner) {
+            *bits = (*bits & !(1 << node)) | u8::from(has_failed) << node;
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use node::Node;
 use crate::{
     arena::{Arena, State, View},
     client::{Choice, Client, Input},
-    message::{Leg, Message, Number},
+    message::{CLEANERS, Leg, Message, Number},
     search::{KeysEnd, NODES, Search, Time},
 };
 
@@ -34,8 +34,8 @@ pub(crate) struct Seat {
     excused: u8,
     /// The nodes where its clean-up waits for what somebody else makes of the token's value.
     early: u8,
-    /// The nodes where its clean-up has failed otherwise.
-    failed: u8,
+    /// The nodes where its clean-up has failed otherwise, by what the request was for.
+    failed: [u8; CLEANERS],
 }
 
 /// What stands at the key on a node.
@@ -118,7 +118,7 @@ impl World {
                 deleted: 0,
                 excused: 0,
                 early: 0,
-                failed: 0,
+                failed: [0; CLEANERS],
             });
         }
         let stands = search.token.map_or([false; NODES], |token| token.stands);
@@ -193,8 +193,8 @@ impl World {
         let Some(seat) = self.seats.get(client).and_then(Option::as_ref) else { return false };
         let is_cleaning = |at: &Message| at.is_heard_by(client) && at.request.what.removes();
         let mut early = (0..).zip(&self.nodes).filter(|(node, _)| seat.early & (1 << node) != 0);
-        let is_in_vain =
-            seat.failed == 0 && early.all(|(_, key)| key.as_ref().is_some_and(happen::is_rotated));
+        let is_in_vain = seat.failed == [0; CLEANERS]
+            && early.all(|(_, key)| key.as_ref().is_some_and(happen::is_rotated));
         seat.early != 0 && (is_in_vain || self.network.iter().any(is_cleaning))
     }
 
