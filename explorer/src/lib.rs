@@ -9,6 +9,7 @@
 //! | what is searched | [`searches`] |
 //! | what a client does | `client`, `holding`, `plans` |
 //! | what can happen | `world` |
+//! | what a node does with a request | `world/node` |
 //! | what must hold | `world/check` |
 //! | how it is searched, and how a trace reads | [`explore`], `trace` |
 

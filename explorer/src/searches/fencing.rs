@@ -45,9 +45,9 @@ pub(super) fn thorough() -> Vec<Search> {
             "an adopter on a bare quorum, and two clients that lock",
             &[&adopter, &once, &once],
         ))),
-        fenced(adopted(search(
+        fenced(bare(search(
             "fence-adopt-two",
-            "two adopters, and a client that locks",
+            "two adopters on a bare quorum, and a client that locks",
             &[&adopter, &adopter, &once],
         ))),
     ]

@@ -251,8 +251,6 @@ impl Runtime for ByTheWall {
     "an adoption that nobody has seen is left" only "adopt-drop":
         TRANSFER: "            Phase::Settling { .. } if matches!(self.result, Some(Ok(_))) => {\n"
             => "            Phase::Settling { .. } if matches!(self.result, Some(Ok(_))) && self.tries == 0 => {\n";
-    "a lock that could not be handed back is set to the adopted value again" only "adopt-trouble":
-        TRANSFER: "        if self.plan.to.is_none() {\n            let blind_at" => "        if self.tries > 0 {\n            let blind_at";
     "a node that missed the handing back keeps the adopted value" only "adopt-fault":
         TRANSFER: "            current.finish();\n" => "";
     "a late extension of a lock that was handed back deletes the token's value" only "adopt-extend":
