@@ -21,7 +21,11 @@ use std::{
 
 use coverage::Coverage;
 use found::Found;
+use mimalloc::MiMalloc;
 use redsync_testkit::simulation::{Broken, Counts, Run, Settings, simulate};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// In how many worlds it is counted what the machines meet, which takes time.
 const OBSERVED: u64 = 200;

@@ -35,7 +35,8 @@ pub(super) struct Faults {
 impl Faults {
     /// The error with which the server turns `command` away.
     pub(super) fn refusal(&self, command: &str) -> Option<&ErrorReply> {
-        self.refuse_all.as_ref().or_else(|| self.refuse.get(&command.to_uppercase()))
+        let by_name = || self.refuse.get(&command.to_uppercase());
+        self.refuse_all.as_ref().or_else(|| if self.refuse.is_empty() { None } else { by_name() })
     }
 
     /// `delay` and its share of the jitter, which `random` decides if there is any.

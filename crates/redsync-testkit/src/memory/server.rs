@@ -115,7 +115,10 @@ impl State {
 
     /// Takes a request from its caller, who waits at the slot.
     pub(super) fn hand_over(&mut self, request: Request) -> Slot {
-        *self.calls.entry(request.name().to_owned()).or_default() += 1;
+        match self.calls.get_mut(request.name()) {
+            Some(calls) => *calls += 1,
+            None => drop(self.calls.insert(request.name().to_owned(), 1)),
+        }
         let slot = Slot::default();
         if self.stopped {
             self.effects.push(Effect::Resolve(slot.clone(), Err(NodeError::not_sent("connection refused"))));
@@ -129,22 +132,23 @@ impl State {
     }
 
     pub(super) fn execute(&mut self, args: &[&[u8]]) -> Executed {
-        let time = Time { now: self.now(), wall: self.wall() };
+        let time = self.time();
         execute(&mut self.keyspace, args, time)
+    }
+
+    fn time(&self) -> Time {
+        Time { now: self.now(), wall: self.wall() }
     }
 
     /// Executes a request that is in flight, be it for the first time or not.
     pub(super) fn execute_in_flight(&mut self, id: u64) {
-        let Some(request) = self.in_flight.get(&id).map(|in_flight| in_flight.request.clone()) else {
-            return;
-        };
-        let outcome = match self.faults.refusal(request.name()) {
+        let time = self.time();
+        let Some(InFlight { request, outcome, .. }) = self.in_flight.get_mut(&id) else { return };
+        let executed = match self.faults.refusal(request.name()) {
             Some(refusal) => Err(refusal.clone()),
-            None => self.execute(&request.args().collect::<Vec<_>>()),
+            None => execute(&mut self.keyspace, &request.args().collect::<Vec<_>>(), time),
         };
-        if let Some(in_flight) = self.in_flight.get_mut(&id) {
-            in_flight.outcome = Some(outcome.map_err(NodeError::from));
-        }
+        *outcome = Some(executed.map_err(NodeError::from));
     }
 
     /// Answers the caller, after executing its request if nobody has.

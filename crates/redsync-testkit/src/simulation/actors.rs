@@ -17,11 +17,8 @@ use std::{
 use futures_util::future::join;
 use redsync_core::{Guard, Mutex};
 
-use self::{
-    calls::{failed, unlocked},
-    limits::Limits,
-    under::MARGIN,
-};
+pub(super) use self::calls::{failed, kept, released};
+use self::{calls::unlocked, limits::Limits, under::MARGIN};
 use super::{
     BYSTANDER,
     event::{Fault, Granted, Op, Place, What, Who},
@@ -72,6 +69,12 @@ struct Holding {
 impl Caller {
     pub(super) fn new(stage: Stage, desk: Desk, task: u32) -> Self {
         Self { stage, desk, task, values: 0, limits: Limits::default() }
+    }
+
+    /// One whose calls all have this deadline.
+    pub(super) fn with_deadline(stage: &Stage, desk: &Desk, deadline: Duration) -> Self {
+        let (stage, desk, task) = (stage.clone(), desk.clone(), stage.plan.tasks);
+        Self { stage, desk, task, values: 0, limits: Limits::deadline(deadline) }
     }
 
     /// Takes or adopts so many locks, one after the other.
@@ -202,8 +205,8 @@ impl Caller {
         if holding.travels && self.stage.once_in(3) {
             self.work_under(&holding).await;
         }
-        for _ in 0..self.stage.pick(4) {
-            self.stage.wait(self.stage.up_to(ms(900))).await;
+        for _ in 0..self.stage.pick(6) {
+            self.stage.wait(self.stage.up_to(ms(600))).await;
             self.ask(&holding);
             if !self.stage.once_in(3) {
                 self.extend(&holding).await;

@@ -82,11 +82,14 @@ impl Path {
             Loss::Broken => return Some(lost()),
             Loss::Silent => return None,
         }
-        let mut result = self.server.call(request.clone()).await;
-        if weather.repeats && self.world.random() & 1 == 1 {
+        let copy = weather.repeats.then(|| request.clone());
+        let mut result = self.server.call(request).await;
+        if let Some(copy) = copy
+            && self.world.random() & 1 == 1
+        {
             self.delay(weather).await;
             // That the second was not sent says nothing of the first.
-            let second = self.server.call(request).await;
+            let second = self.server.call(copy).await;
             result = second
                 .or_else(|error| if error.kind() == NodeErrorKind::NotSent { lost() } else { Err(error) });
         }

@@ -154,7 +154,10 @@ impl Future for Confined {
             return Poll::Ready(());
         }
         let is_stalled = shared.stalled_since.is_some();
-        let replaced = shared.wakers.insert(self.id, cx.waker().clone());
+        let replaced = match shared.wakers.get(&self.id) {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            Some(_) | None => shared.wakers.insert(self.id, cx.waker().clone()),
+        };
         drop(shared);
         // Only now: dropping a waker may drop a task.
         drop(replaced);

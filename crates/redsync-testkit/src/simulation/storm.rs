@@ -9,12 +9,13 @@ use futures_util::future::{Either, join, join_all, select};
 use redsync_core::Mutex;
 
 use super::{
-    event::{What, Who},
+    actors::{Caller, failed, released},
+    event::{Op, What, Who},
     network::Weather,
     stage::{Desk, Stage},
     troubles,
 };
-use crate::{cancel::drop_after, memory::Loss};
+use crate::memory::Loss;
 
 /// Long enough for what goes on in the background.
 const LONG: Duration = Duration::from_secs(30);
@@ -63,15 +64,18 @@ async fn calls(stage: Stage, desk: Desk) {
         let name = if stage.once_in(3) { "storm:a".to_owned() } else { format!("storm:{}", desk.number) };
         let mutex = mutex(&stage, &desk, name);
         let mutex = if stage.once_in(2) { mutex.label("storm") } else { mutex };
-        if let Some(Ok(guard)) = drop_after(polls(&stage, 6), mutex.lock()).await {
+        let caller = Caller::with_deadline(&stage, &desk, DEADLINE);
+        let (name, polls) = (mutex.name(), |most| polls(&stage, most));
+        if let Some(Ok(guard)) = caller.call_unless(Op::Lock, name, mutex.lock(), polls(6), failed).await {
             for _ in 0..stage.pick(3) {
-                drop(drop_after(polls(&stage, 3), guard.extend()).await);
+                caller.call_unless(Op::Extend, name, guard.extend(), polls(3), failed).await;
             }
-            match stage.pick(3) {
-                0 => drop(guard),
-                1 => drop(drop_after(stage.index(4), guard.release()).await),
-                _ => drop(guard.release().await),
-            }
+            let polls = match stage.pick(3) {
+                0 => 0,
+                1 => stage.index(4),
+                _ => usize::MAX,
+            };
+            drop(caller.call_unless(Op::Release, name, guard.release(), polls, released).await);
         }
     }
 }

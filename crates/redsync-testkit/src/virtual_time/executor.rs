@@ -17,8 +17,8 @@ use super::{lock, random::SplitMix64};
 #[derive(Default)]
 pub(super) struct Executor {
     ready: Arc<ReadyQueue>,
-    /// The one that is being polled has left its place empty.
-    tasks: Mutex<BTreeMap<u64, Option<BoxFuture<'static, ()>>>>,
+    /// Those that have not ended.
+    tasks: Mutex<BTreeMap<u64, Arc<Handle>>>,
     handles_so_far: AtomicU64,
     running: AtomicBool,
 }
@@ -30,17 +30,22 @@ impl Executor {
     }
 
     pub(super) fn spawn(&self, task: BoxFuture<'static, ()>) {
-        let mut tasks = lock(&self.tasks);
-        tasks.insert(self.ready_handle().id, Some(task));
+        let handle = self.new_handle(Some(task));
+        lock(&self.tasks).insert(handle.id, Arc::clone(&handle));
+        handle.wake();
     }
 
     /// A handle of its own for something to poll, which is queued for its first poll.
     pub(super) fn ready_handle(&self) -> Arc<Handle> {
-        let id = self.handles_so_far.fetch_add(1, Ordering::Relaxed);
-        let handle =
-            Arc::new(Handle { id, queued: AtomicBool::new(false), queue: Arc::downgrade(&self.ready) });
+        let handle = self.new_handle(None);
         handle.wake_by_ref();
         handle
+    }
+
+    fn new_handle(&self, task: Option<BoxFuture<'static, ()>>) -> Arc<Handle> {
+        let id = self.handles_so_far.fetch_add(1, Ordering::Relaxed);
+        let (queued, queue) = (AtomicBool::new(false), Arc::downgrade(&self.ready));
+        Arc::new(Handle { id, queued, queue, task: Mutex::new(task) })
     }
 
     pub(super) fn next_ready(&self) -> Option<Arc<Handle>> {
@@ -51,17 +56,17 @@ impl Executor {
 
     /// Polls the task, if it has not ended meanwhile.
     pub(super) fn poll(&self, handle: &Arc<Handle>) {
-        let Some(mut task) = self.take(handle.id) else { return };
+        let Some(mut task) = handle.take() else { return };
         let waker = Waker::from(Arc::clone(handle));
         if task.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
             lock(&self.tasks).remove(&handle.id);
-        } else if let Some(place) = lock(&self.tasks).get_mut(&handle.id) {
-            *place = Some(task);
+        } else if self.has(handle) {
+            *lock(&handle.task) = Some(task);
         }
     }
 
     pub(super) fn tasks_alive(&self) -> usize {
-        lock(&self.tasks).values().flatten().count()
+        lock(&self.tasks).values().filter(|handle| lock(&handle.task).is_some()).count()
     }
 
     /// Drops all tasks, and those that the dropped ones spawn on their way out.
@@ -71,6 +76,8 @@ impl Executor {
             if tasks.is_empty() {
                 return;
             }
+            // What is dropped may drop others, and spawn.
+            tasks.into_values().for_each(|handle| drop(handle.take()));
         }
     }
 
@@ -85,8 +92,16 @@ impl Executor {
         Running(self)
     }
 
-    fn take(&self, id: u64) -> Option<BoxFuture<'static, ()>> {
-        lock(&self.tasks).get_mut(&id)?.take()
+    /// Whether it is still to go on.
+    fn has(&self, handle: &Handle) -> bool {
+        lock(&self.tasks).contains_key(&handle.id)
+    }
+}
+
+impl Drop for Executor {
+    /// A task that holds a waker of its own would keep itself in memory.
+    fn drop(&mut self) {
+        self.drop_tasks();
     }
 }
 
@@ -132,11 +147,17 @@ pub(super) struct Handle {
     queued: AtomicBool,
     /// The queue owns what is in it, so that a handle which was woken and never polled ends with the executor.
     queue: Weak<ReadyQueue>,
+    /// Nothing while it is being polled.
+    task: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
 impl Handle {
     pub(super) fn is(&self, other: &Self) -> bool {
         self.id == other.id
+    }
+
+    fn take(&self) -> Option<BoxFuture<'static, ()>> {
+        lock(&self.task).take()
     }
 }
 

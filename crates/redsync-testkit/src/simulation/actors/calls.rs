@@ -56,7 +56,8 @@ impl Caller {
         output
     }
 
-    async fn call_unless<T>(
+    /// Drops the call's future after so many polls.
+    pub(in super::super) async fn call_unless<T>(
         &self,
         op: Op,
         name: &str,
@@ -88,7 +89,7 @@ impl Caller {
 }
 
 /// What a call came to that is no release.
-pub(super) fn failed<T>(result: &Result<T, Error>) -> Outcome {
+pub(in super::super) fn failed<T>(result: &Result<T, Error>) -> Outcome {
     result.as_ref().map_or_else(|error| Outcome::Err(error.kind()), |_| Outcome::Ok)
 }
 
@@ -98,11 +99,11 @@ pub(super) fn unlocked(result: &Result<Released, Error>) -> Outcome {
 }
 
 /// What a call came to that gives the guard back when it fails.
-pub(super) fn kept<T>(result: &Result<T, GuardError>) -> Outcome {
+pub(in super::super) fn kept<T>(result: &Result<T, GuardError>) -> Outcome {
     result.as_ref().map_or_else(|error| Outcome::Err(error.kind()), |_| Outcome::Ok)
 }
 
 /// What a release of a guard came to.
-pub(super) fn released(result: &Result<Released, GuardError>) -> Outcome {
+pub(in super::super) fn released(result: &Result<Released, GuardError>) -> Outcome {
     result.as_ref().map_or_else(|error| Outcome::Err(error.kind()), |released| Outcome::Released(*released))
 }

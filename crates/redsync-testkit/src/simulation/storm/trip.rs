@@ -6,16 +6,16 @@ use futures_util::future::join;
 use redsync_core::{Error, Guard, LockToken};
 
 use super::{DEADLINE, HOUR, LONG, ms, mutex, polls};
-use crate::{
-    cancel::drop_after,
-    simulation::{
-        event::{What, Who},
-        stage::{Desk, Stage},
-    },
+use crate::simulation::{
+    actors::{Caller, failed, kept, released},
+    event::{Op, What, Who},
+    stage::{Desk, Stage},
 };
 
 /// A node time-out in which every message of the storm arrives that is not lost.
 const PATIENT: Duration = Duration::from_millis(170);
+/// What the calls are given that wait for so long.
+const PATIENCE: Duration = Duration::from_millis(3000);
 
 /// A token that nobody has used up: it can be adopted once the storm is over.
 pub(super) struct Parcel {
@@ -29,53 +29,75 @@ pub(super) async fn make(stage: Stage, desk: Desk) -> Option<Parcel> {
     // until its TTL is over.
     let is_delivered_once = stage.once_in(2);
     let name = format!("{}:{}:trip", if is_delivered_once { "storm" } else { "spare" }, desk.number);
-    let mutex = mutex(&stage, &desk, name).node_timeout(PATIENT).deadline(2 * DEADLINE).tries(4);
+    let mutex = mutex(&stage, &desk, name).node_timeout(PATIENT).deadline(PATIENCE).tries(4);
     let mutex = if stage.once_in(2) { mutex.fenced() } else { mutex };
-    let guard = mutex.lock().await.ok()?;
+    let caller = Caller::with_deadline(&stage, &desk, PATIENCE);
+    let name = mutex.name();
+    let guard = caller.call_unless(Op::Lock, name, mutex.lock(), usize::MAX, failed).await?.ok()?;
     if stage.once_in(3) {
-        drop(drop_after(stage.index(3), guard.extend()).await);
+        caller.call_unless(Op::Extend, name, guard.extend(), stage.index(3), failed).await;
     }
     let polls = if stage.once_in(4) { stage.index(4) } else { usize::MAX };
-    let token = drop_after(polls, guard.hand_over(HOUR)).await?.ok()?;
+    let token = caller.call_unless(Op::HandOver, name, guard.hand_over(HOUR), polls, kept).await?.ok()?;
     for _ in 0..if is_delivered_once { 1 } else { 4 } {
         deliver(&stage, &token, !is_delivered_once).await?;
     }
     Some(Parcel { token, desk })
 }
 
-/// Has it adopted by one or two, or by none. `None` when the lock was released.
+/// Has it adopted by one or two, or by none. `None` when the lock was released, or nobody knows.
 async fn deliver(stage: &Stage, token: &LockToken, may_be_two: bool) -> Option<()> {
     if may_be_two && stage.once_in(2) {
         let (one, other) = join(adopt(stage, token), adopt(stage, token)).await;
-        let ends = [one, other].into_iter().flatten().map(|guard| end(stage, token, guard));
+        let ends = [one, other].into_iter().flatten().map(|adopted| adopted.end(stage, token, may_be_two));
         return futures_util::future::join_all(ends).await.into_iter().collect();
     }
     match adopt(stage, token).await {
-        Some(guard) => end(stage, token, guard).await,
+        Some(adopted) => adopted.end(stage, token, may_be_two).await,
         None => Some(()),
     }
 }
 
-async fn adopt(stage: &Stage, token: &LockToken) -> Option<Guard> {
+/// A lock that was adopted, and by whom.
+struct Adopted {
+    caller: Caller,
+    guard: Guard,
+}
+
+async fn adopt(stage: &Stage, token: &LockToken) -> Option<Adopted> {
     let desks = stage.desks();
     let desk = desks.get(stage.index(desks.len()))?;
     let mutex = mutex(stage, desk, token.name().to_owned());
     let mutex = if stage.once_in(2) { mutex.node_timeout(PATIENT) } else { mutex };
-    drop_after(polls(stage, 6), mutex.adopt(token)).await?.ok()
+    let caller = Caller::with_deadline(stage, desk, DEADLINE);
+    let adopted = caller.call_unless(Op::Adopt, mutex.name(), mutex.adopt(token), polls(stage, 6), failed);
+    let guard = adopted.await?.ok()?;
+    Some(Adopted { caller, guard })
 }
 
-async fn end(stage: &Stage, token: &LockToken, guard: Guard) -> Option<()> {
-    let end = stage.pick(4);
-    // An extension that is dropped before a hand-back, and whose replies are lost, may take the token's value with it.
-    if stage.once_in(2) && end < 2 {
-        drop(drop_after(polls(stage, 3), guard.extend()).await);
+impl Adopted {
+    async fn end(self, stage: &Stage, token: &LockToken, may_leave_some: bool) -> Option<()> {
+        let Self { caller, guard } = self;
+        let (name, polls) = (token.name(), |most| polls(stage, most));
+        let end = stage.pick(4);
+        let mut is_extended = true;
+        if stage.once_in(2) && (end < 2 || may_leave_some) {
+            let call = guard.extend();
+            is_extended = caller.call_unless(Op::Extend, name, call, polls(3), failed).await.is_some();
+        }
+        match end {
+            0 => drop(guard),
+            1 => drop(caller.call_unless(Op::Release, name, guard.release(), usize::MAX, released).await),
+            _ => {
+                let call = guard.hand_back(token);
+                let handed_back = caller.call_unless(Op::HandBack, name, call, polls(6), kept).await?;
+                // What a dropped extension changes after that, and loses the reply to, is removed and not set back, since
+                // the token may have been used: then too few nodes may be left for it.
+                return handed_back.ok().filter(|()| is_extended);
+            }
+        }
+        None
     }
-    match end {
-        0 => drop(guard),
-        1 => drop(guard.release().await),
-        _ => return drop_after(polls(stage, 6), guard.hand_back(token)).await?.ok(),
-    }
-    None
 }
 
 impl Parcel {
