@@ -123,6 +123,44 @@ fn a_token_that_could_not_be_adopted_is_as_good_as_before() {
     drop(adopt(&quorum, &token));
 }
 
+/// By the first round, of whose replies none arrives, the nodes hold the new value. What the second comes to is known only
+/// after the call has given up, and says nothing of the first.
+#[test]
+fn a_round_that_fails_late_does_not_hide_what_an_earlier_one_has_done() {
+    let quorum = Quorum::of(3);
+    // So that the servers know the scripts.
+    let first = handed_over(&quorum);
+    quorum.block_on(adopt(&quorum, &first).release()).expect("reachable");
+    quorum.settle();
+    let token = handed_over(&quorum);
+    quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Broken));
+    let mutex = quorum.redsync.mutex(NAME).tries(2).retry_delay(ms(10)).node_timeout(ms(100));
+    let mutex = mutex.deadline(ms(60));
+    let call = async {
+        let error = mutex.adopt(&token).await.expect_err("no reply");
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+        wait(&quorum, 20).await;
+        for node in &quorum.nodes {
+            assert_eq!(node.held().len(), 1, "nothing else is on its way while the second round is not answered");
+            node.lose_replies(Loss::Never);
+            node.refuse_all(ErrorReply::new("LOADING", "Redis is loading the dataset in memory"));
+            node.resume();
+        }
+        wait(&quorum, 1).await;
+        quorum.nodes.iter().for_each(MemoryNode::refuse_none);
+    };
+    let between_the_rounds = async {
+        wait(&quorum, 5).await;
+        assert!(quorum.values().iter().all(|value| value.as_deref() != Some(token.value())), "rotated");
+        quorum.nodes.iter().for_each(MemoryNode::pause);
+    };
+    quorum.block_on(join(call, between_the_rounds));
+    quorum.settle();
+    let at_last = quorum.values();
+    assert!(at_last.iter().all(|value| value.as_deref() == Some(token.value())), "{at_last:?}");
+    drop(adopt(&quorum, &token));
+}
+
 #[test]
 fn an_adoption_that_is_dropped_anywhere_leaves_the_token_good() {
     for polls in 0..40 {
