@@ -56,6 +56,10 @@ impl Guard {
     /// could when it was handed over: the wait begins anew. A lock that was taken anew, since the token had expired,
     /// goes to any token of its name.
     ///
+    /// An extension with [`revive_on_extend`](crate::Mutex::revive_on_extend) or [`auto_extend`](crate::Mutex::auto_extend)
+    /// whose replies were lost can take the token's value with it at its nodes, if it is executed after this. Then the
+    /// token ends early.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when its validity is over, or it stands at too few nodes by now,

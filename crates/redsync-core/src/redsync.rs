@@ -70,7 +70,9 @@ impl Redsync {
     /// Ends every waiting `lock` and `adopt` with [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), refuses new ones,
     /// and waits like [`Redsync::settled`].
     ///
-    /// Guards that are held stay held, and those with [`auto_extend`](Mutex::auto_extend) are still extended.
+    /// Guards that are held stay held, and those with [`auto_extend`](Mutex::auto_extend) are still extended. A call that is
+    /// ended cleans up once its own task has gone on: where calls may be waiting, await them, and then
+    /// [`settled`](Self::settled).
     ///
     /// # Cancel safety
     ///

@@ -141,7 +141,11 @@ fn a_round_that_fails_late_does_not_hide_what_an_earlier_one_has_done() {
         assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
         wait(&quorum, 20).await;
         for node in &quorum.nodes {
-            assert_eq!(node.held().len(), 1, "nothing else is on its way while the second round is not answered");
+            assert_eq!(
+                node.held().len(),
+                1,
+                "nothing else is on its way while the second round is not answered"
+            );
             node.lose_replies(Loss::Never);
             node.refuse_all(ErrorReply::new("LOADING", "Redis is loading the dataset in memory"));
             node.resume();
