@@ -29,6 +29,15 @@ fn adopt(quorum: &Quorum, token: &LockToken) -> Guard {
     quorum.block_on(quorum.redsync.adopt(token)).expect("the only one")
 }
 
+/// Three servers that need no script's text any more.
+fn with_known_scripts() -> Quorum {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    quorum.block_on(adopt(&quorum, &token).release()).expect("reachable");
+    quorum.settle();
+    quorum
+}
+
 #[test]
 fn a_lock_travels() {
     let quorum = Quorum::of(3);
@@ -127,11 +136,7 @@ fn a_token_that_could_not_be_adopted_is_as_good_as_before() {
 /// after the call has given up, and says nothing of the first.
 #[test]
 fn a_round_that_fails_late_does_not_hide_what_an_earlier_one_has_done() {
-    let quorum = Quorum::of(3);
-    // So that the servers know the scripts.
-    let first = handed_over(&quorum);
-    quorum.block_on(adopt(&quorum, &first).release()).expect("reachable");
-    quorum.settle();
+    let quorum = with_known_scripts();
     let token = handed_over(&quorum);
     quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Broken));
     let mutex = quorum.redsync.mutex(NAME).tries(2).retry_delay(ms(10)).node_timeout(ms(100));
@@ -266,11 +271,7 @@ fn a_token_that_is_used_up_is_told_at_once_though_a_node_hangs() {
 
 #[test]
 fn what_is_not_set_back_yet_is_no_rival() {
-    let quorum = Quorum::of(3);
-    // So that the servers know the scripts.
-    let first = handed_over(&quorum);
-    quorum.block_on(adopt(&quorum, &first).release()).expect("reachable");
-    quorum.settle();
+    let quorum = with_known_scripts();
     let token = handed_over(&quorum);
     quorum.nodes[2].stop();
     // Somebody else shares the two nodes with us, and gives up.

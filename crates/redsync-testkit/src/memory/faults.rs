@@ -35,8 +35,9 @@ pub(super) struct Faults {
 impl Faults {
     /// The error with which the server turns `command` away.
     pub(super) fn refusal(&self, command: &str) -> Option<&ErrorReply> {
-        let by_name = || self.refuse.get(&command.to_uppercase());
-        self.refuse_all.as_ref().or_else(|| if self.refuse.is_empty() { None } else { by_name() })
+        // Most servers turn nothing away, and need no name in capitals to know that.
+        let by_name = || Some(&self.refuse).filter(|refuse| !refuse.is_empty())?.get(&command.to_uppercase());
+        self.refuse_all.as_ref().or_else(by_name)
     }
 
     /// `delay` and its share of the jitter, which `random` decides if there is any.

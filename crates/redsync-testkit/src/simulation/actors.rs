@@ -73,8 +73,8 @@ impl Caller {
 
     /// One whose calls all have this deadline.
     pub(super) fn with_deadline(stage: &Stage, desk: &Desk, deadline: Duration) -> Self {
-        let (stage, desk, task) = (stage.clone(), desk.clone(), stage.plan.tasks);
-        Self { stage, desk, task, values: 0, limits: Limits::deadline(deadline) }
+        let caller = Self::new(stage.clone(), desk.clone(), stage.plan.tasks);
+        Self { limits: Limits::deadline(deadline), ..caller }
     }
 
     /// Takes or adopts so many locks, one after the other.
