@@ -50,6 +50,8 @@ const FENCED_SERVER: &str = "crates/redsync-testkit/src/memory/scripts/fenced.rs
 const NODE: &str = "explorer/src/world/node.rs";
 const TERMS: &str = "crates/redsync-core/src/renew/terms.rs";
 const KEEP: &str = "crates/redsync-core/src/renew/keep.rs";
+const RENEWED: &str = "crates/redsync-core/src/renew/lock.rs";
+const WATCH: &str = "crates/redsync-core/src/renew/watch.rs";
 const PLAN: &str = "crates/redsync-core/src/plan.rs";
 const PROPOSAL: &str = "crates/redsync-core/src/machine/proposal.rs";
 const HAND_OVER: &str = "crates/redsync-core/src/hand_over.rs";
@@ -331,6 +333,16 @@ impl Runtime for ByTheWall {
         TERMS: "let end = valid_until.minus(self.margin);" => "let end = valid_until;";
     "work is not stopped when the lock is lost":
         KEEP: "return Poll::Ready(Err(LostError::new(self.watch.name(), loss)));" => "let _ = loss;";
+    "a renewal that never begins":
+        TERMS: "lead: validity.saturating_sub(pace)," => "lead: pace.saturating_sub(validity),";
+    "a renewal that outlives its guard":
+        WATCH: "        self.world.with_book(|book| book.forget(self.id, self.tasks()));\n" => "";
+    "a renewal that brings back what was deleted":
+        RENEWED: "            extend_tries: 1,\n" => "            extend_tries: 1,\n            revive: true,\n";
+    "a renewal that a hand-over does not stop":
+        HAND_OVER: "        self.watch.set_renewing(false);\n        let mut drive = self.extension_for_all" => "        let mut drive = self.extension_for_all";
+    "a renewal that a release does not stop":
+        GUARD: "        self.watch.set_renewing(false);\n" => "";
     "an expired guard hands back to any token":
         HAND_OVER: "if !self.held.is_within_validity(self.world.runtime.now()) {" => "if self.name().is_empty() {";
     "who comes after his validity deletes a token that waits":

@@ -48,6 +48,7 @@ pub(super) struct Caller {
 struct Terms {
     fixed: Option<Arc<str>>,
     revives: bool,
+    is_renewed: bool,
     is_fenced: bool,
     token: Option<u32>,
 }
@@ -62,6 +63,8 @@ struct Holding {
     by_value: bool,
     /// Whether it can be handed over: nobody else has the same value, now or later.
     travels: bool,
+    /// Whether it is extended in the background from the beginning.
+    is_renewed: bool,
     /// What it was adopted from.
     message: Option<Message>,
 }
@@ -104,14 +107,18 @@ impl Caller {
         let mutex = self.options(mutex).revive_on_extend(revives);
         let (mutex, fixed) = self.value(mutex);
         let mutex = if is_fenced { mutex.fenced() } else { mutex };
+        let is_renewed = self.stage.once_in(6);
+        let mutex = mutex.auto_extend(is_renewed);
         if let Some(guard) = self.take(&mutex).await {
             let lock = self.stage.next_lock();
             let is_own = fixed.as_deref().is_some_and(|fixed| fixed != EVERYBODYS);
             let travels = fixed.is_none() || is_own && !self.stage.plan.reuses;
-            // What hands a lock over sets missing keys anew as well.
-            let revives = revives || travels && fixed.is_none();
-            self.granted(lock, &guard, Terms { fixed, revives, is_fenced, token: None });
-            self.hold(Holding { guard, lock, mutex, by_value: is_own, travels, message: None }).await;
+            // What hands a lock over sets missing keys anew as well, and so does what extends it in the background.
+            let revives = revives || (travels || is_renewed) && fixed.is_none();
+            self.granted(lock, &guard, Terms { fixed, revives, is_renewed, is_fenced, token: None });
+            let holding =
+                Holding { guard, lock, mutex, by_value: is_own, travels, is_renewed, message: None };
+            self.hold(holding).await;
         }
     }
 
@@ -195,10 +202,20 @@ impl Caller {
 
     fn granted(&self, lock: u32, guard: &Guard, terms: Terms) {
         let (name, value) = (Arc::from(guard.name()), Arc::from(guard.value()));
-        let Terms { fixed, revives, is_fenced, token } = terms;
+        let Terms { fixed, revives, is_renewed, is_fenced, token } = terms;
         let (fence, valid_for) = (guard.fence(), self.world_time(guard.valid_for()));
-        let granted = Granted { lock, name, value, fixed, revives, is_fenced, fence, token, valid_for };
-        self.record(What::Granted(granted));
+        self.record(What::Granted(Granted {
+            lock,
+            name,
+            value,
+            fixed,
+            revives,
+            is_renewed,
+            is_fenced,
+            fence,
+            token,
+            valid_for,
+        }));
     }
 
     async fn hold(&self, holding: Holding) {
@@ -217,7 +234,9 @@ impl Caller {
             }
         }
         if self.stage.once_in(6) {
-            self.record(What::Fault(Fault::Overstay, Place::Process(self.desk.number)));
+            if !holding.is_renewed {
+                self.record(What::Fault(Fault::Overstay, Place::Process(self.desk.number)));
+            }
             self.stage.wait(self.stage.up_to(ms(2600))).await;
             self.ask(&holding);
             self.extend(&holding).await;

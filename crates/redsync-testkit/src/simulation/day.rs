@@ -3,6 +3,7 @@
 //! Whatever is done comes as documented, and at once: neither dead nor hung servers cost anything while a quorum
 //! answers.
 
+mod renewal;
 mod travel;
 
 use std::{
@@ -15,7 +16,10 @@ use std::{
 use futures_util::future::{Either, join, join3, select};
 use redsync_core::{BoxFuture, ErrorKind, Guard, Mutex, Released, Runtime};
 
-use self::travel::{AGAIN_AND_AGAIN, AT_THE_LAST_MOMENT, IN_THE_QUEUE};
+use self::{
+    renewal::TWO_TTLS,
+    travel::{AGAIN_AND_AGAIN, AT_THE_LAST_MOMENT, IN_THE_QUEUE},
+};
 use super::{
     event::{What, Who},
     network::Weather,
@@ -48,7 +52,7 @@ struct Scenery {
 }
 
 /// What is played, and how long that lasts beside what is awaited.
-const SCENES: [(&str, Duration, Scene); 15] = [
+const SCENES: [(&str, Duration, Scene); 17] = [
     ("a lock is taken, extended and released", NONE, |scenery| Box::pin(scenery.a_lock_is_used())),
     ("a rival is refused", NONE, |scenery| Box::pin(scenery.a_rival_is_refused())),
     ("the same value is refused", NONE, |scenery| Box::pin(scenery.the_same_value_is_refused())),
@@ -66,6 +70,10 @@ const SCENES: [(&str, Duration, Scene); 15] = [
     ("a lock is handed back", NONE, |scenery| Box::pin(scenery.a_lock_is_handed_back())),
     ("a token expires", IN_THE_QUEUE, |scenery| Box::pin(scenery.a_token_expires())),
     ("two adopt at once", AGAIN_AND_AGAIN, |scenery| Box::pin(scenery.two_adopt_at_once())),
+    ("a lock outlives its TTL", TWO_TTLS, |scenery| Box::pin(scenery.a_lock_outlives_its_ttl())),
+    ("work under a lost lock is stopped", TWO_TTLS, |scenery| {
+        Box::pin(scenery.work_under_a_lost_lock_is_stopped())
+    }),
 ];
 
 /// The last scene of a process.

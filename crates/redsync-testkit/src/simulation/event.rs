@@ -222,6 +222,8 @@ pub struct Granted {
     pub fixed: Option<Arc<str>>,
     /// Whether extending sets missing keys anew.
     pub revives: bool,
+    /// Whether it is extended in the background from the beginning.
+    pub is_renewed: bool,
     /// Whether it was to have a fencing number.
     pub is_fenced: bool,
     /// Its fencing number.
@@ -239,7 +241,18 @@ impl Granted {
         let (name, value) = (Arc::from(guard.name()), Arc::from(guard.value()));
         let (fence, valid_for) = (guard.fence(), guard.valid_for());
         let is_fenced = fence.is_some();
-        Self { lock, name, value, fixed: None, revives: false, is_fenced, fence, token: None, valid_for }
+        Self {
+            lock,
+            name,
+            value,
+            fixed: None,
+            revives: false,
+            is_renewed: false,
+            is_fenced,
+            fence,
+            token: None,
+            valid_for,
+        }
     }
 }
 

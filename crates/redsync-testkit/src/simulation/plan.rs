@@ -129,7 +129,7 @@ impl Plan {
             wall_error: if keeps_data { 300_000 } else { 400 },
             // Some calls outlast the keys that they have set.
             deadline: if reuses { TTL * 3 } else { ms(1500) },
-            tries: if reuses { 10 } else { 3 },
+            tries: if reuses { 20 } else { 3 },
             // Two clocks may differ by twice that, which is within the drift factor of one in a hundred.
             clock_error: if is_broken(Broken::Clocks) { 40_000 } else { 4_500 },
             slow: if hasty { ms(90) } else { ms(450) },

@@ -12,6 +12,10 @@ use super::{
 
 impl Caller {
     pub(super) async fn give_back(&self, holding: Holding) {
+        // What a dropped extension has asked for may be on its way, and its clean-up with it.
+        if self.stage.once_in(6) {
+            self.extend_once(&holding, true).await;
+        }
         match self.stage.pick(12) {
             0..=2 => self.let_go(holding).await,
             3 | 4 if holding.by_value => self.unlock(holding).await,

@@ -39,7 +39,9 @@ impl Caller {
     async fn adopt(&mut self, message: &Message) -> Option<Holding> {
         let Message { number, token } = message;
         let revives = self.stage.once_in(3);
-        let mutex = self.options(self.desk.client.mutex(token.name())).revive_on_extend(revives);
+        let is_renewed = self.stage.once_in(6);
+        let mutex = self.options(self.desk.client.mutex(token.name()));
+        let mutex = mutex.revive_on_extend(revives).auto_extend(is_renewed);
         self.record(What::Adopts { token: *number });
         let adopted = if self.stage.once_in(4) {
             self.call_and_drop(Op::Adopt, token.name(), mutex.adopt(token), failed).await?
@@ -49,10 +51,10 @@ impl Caller {
         match adopted {
             Ok(guard) => {
                 let (lock, is_fenced) = (self.stage.next_lock(), token.fence().is_some());
-                let terms = Terms { fixed: None, revives: true, is_fenced, token: Some(*number) };
+                let terms = Terms { fixed: None, revives: true, is_renewed, is_fenced, token: Some(*number) };
                 self.granted(lock, &guard, terms);
                 let message = Some(message.clone());
-                Some(Holding { guard, lock, mutex, by_value: false, travels: true, message })
+                Some(Holding { guard, lock, mutex, by_value: false, travels: true, is_renewed, message })
             }
             Err(error) => {
                 self.record(What::NotAdopted { token: *number, kind: error.kind() });
@@ -61,11 +63,8 @@ impl Caller {
         }
     }
 
-    /// Puts the lock into the queue, sometimes with an extension on its way.
+    /// Puts the lock into the queue.
     pub(super) async fn hand_over(&self, holding: Holding) {
-        if self.stage.once_in(3) {
-            self.extend_once(&holding, true).await;
-        }
         let Holding { guard, lock, .. } = holding;
         let name: Arc<str> = Arc::from(guard.name());
         let (wait, stalled) =

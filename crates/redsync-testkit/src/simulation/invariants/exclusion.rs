@@ -50,7 +50,7 @@ impl Invariant for Exclusion {
             What::Works { lock, valid_for, .. } if !valid_for.is_zero() => {
                 self.extended(*lock, *valid_for, event.at)
             }
-            What::Says { lock, is_valid: true, .. } => self.check_says_valid(*lock, event.at),
+            What::Says { lock, is_valid: true, valid_for } => self.says_valid(*lock, *valid_for, event.at),
             What::Works { lock, .. } | What::Lost { lock } | What::GivenUp { lock } => {
                 self.held.retain(|period| period.lock != *lock);
                 Ok(())
@@ -88,7 +88,11 @@ impl Exclusion {
     }
 
     /// A guard that calls itself valid is believed, whatever it was granted.
-    fn check_says_valid(&self, lock: u32, now: Moment) -> Result<(), String> {
+    fn says_valid(&mut self, lock: u32, valid_for: Duration, now: Moment) -> Result<(), String> {
+        for period in self.held.iter_mut().filter(|period| period.lock == lock) {
+            // It may have been extended in the background.
+            period.until = period.until.max(now.plus(valid_for));
+        }
         let ours = self.held.iter().find(|period| period.lock == lock);
         ours.map_or(Ok(()), |ours| self.check_rivals(ours, now))
     }

@@ -57,6 +57,9 @@ impl Invariant for NobodyElsesLock {
             What::Works { lock, valid_for, .. } if !valid_for.is_zero() => {
                 self.set(*lock, *valid_for, event.at, view);
             }
+            What::Says { lock, is_valid: true, valid_for } => {
+                self.says_valid(*lock, *valid_for, event.at, view);
+            }
             What::Works { lock, .. } | What::Lost { lock } | What::GivenUp { lock } => {
                 self.held.retain(|held| held.lock != *lock);
             }
@@ -66,7 +69,7 @@ impl Invariant for NobodyElsesLock {
             What::Fault(..)
             | What::Over(..)
             | What::Called(..)
-            | What::Says { .. }
+            | What::Says { is_valid: false, .. }
             | What::Kept { .. }
             | What::NotAdopted { .. }
             | What::HandsBack { .. }
@@ -89,12 +92,19 @@ impl NobodyElsesLock {
         }
     }
 
+    /// It may have been extended in the background.
+    fn says_valid(&mut self, lock: u32, valid_for: Duration, now: Moment, view: &View<'_>) {
+        let until = now.plus(valid_for);
+        if self.held.iter().any(|held| held.lock == lock && held.until < until) {
+            self.set(lock, valid_for, now, view);
+        }
+    }
+
     /// Looks at the locks of this name whenever somebody has done something about it.
-    fn check(&mut self, name: &str, now: Moment, view: &View<'_>) -> Result<(), String> {
-        self.held.retain(|held| held.until > now);
+    fn check(&self, name: &str, now: Moment, view: &View<'_>) -> Result<(), String> {
         self.held
             .iter()
-            .filter(|held| &*held.name == name)
+            .filter(|held| held.until > now && &*held.name == name)
             .try_for_each(|held| self.check_one(held, now, view))
     }
 

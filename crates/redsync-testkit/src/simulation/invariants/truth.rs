@@ -63,7 +63,9 @@ impl Invariant for Truth {
                 }
                 Ok(())
             }
-            What::Kept { lock, op, valid_for } => self.kept(*lock, *op, event.at.plus(*valid_for), event.at),
+            What::Kept { lock, op, valid_for } => {
+                self.kept(*lock, *op, event.at.plus(*valid_for), event.at, view)
+            }
             What::HandedOver(handed_over) => {
                 self.locks.remove(&handed_over.lock);
                 Ok(())
@@ -90,11 +92,16 @@ impl Known {
     fn is_over(&self, now: Moment) -> bool {
         self.is_lost || self.until.plus(ROUNDING) < now
     }
+
+    /// Whether what goes on in the background has found the lock gone, when its guard says that it is not valid.
+    fn is_found_lost(&self, is_valid: bool, now: Moment) -> bool {
+        self.is_renewed && !is_valid && now.plus(ROUNDING) < self.until
+    }
 }
 
 impl Truth {
     fn granted(&mut self, granted: &Granted, now: Moment, view: &View<'_>) -> Result<(), String> {
-        let Granted { lock, name, value, fixed, revives, valid_for, .. } = granted.clone();
+        let Granted { lock, name, value, fixed, revives, is_renewed, valid_for, .. } = granted.clone();
         if valid_for == Duration::ZERO {
             return Err(format!("lock {lock} was granted and is not valid"));
         }
@@ -119,7 +126,7 @@ impl Truth {
             given_up: now,
             is_given_up: false,
             is_lost: false,
-            is_renewed: false,
+            is_renewed,
             is_free: false,
         };
         self.locks.insert(lock, known);
@@ -138,6 +145,9 @@ impl Truth {
         // Of two extensions at once one may have found that the lock is lost.
         if known.is_lost && valid_for.is_zero() {
             return Ok(());
+        }
+        if known.is_found_lost(!valid_for.is_zero(), now) {
+            return self.lost(lock, now, view);
         }
         if known.is_free && !known.revives {
             return Err(format!("lock {lock} was extended after it was released"));
@@ -180,9 +190,13 @@ impl Truth {
         now: Moment,
         view: &View<'_>,
     ) -> Result<(), String> {
-        let is_renewed = self.locks.get(&lock).is_some_and(|known| known.is_renewed && known.until < until);
-        if is_valid && is_renewed {
-            return self.worked(lock, until.since(now), now, view);
+        if let Some(known) = self.locks.get(&lock).filter(|known| known.is_renewed) {
+            if is_valid && known.until < until {
+                return self.worked(lock, until.since(now), now, view);
+            }
+            if known.is_found_lost(is_valid, now) {
+                return self.lost(lock, now, view);
+            }
         }
         let Some(known) = self.locks.get(&lock).filter(|known| !known.is_given_up) else { return Ok(()) };
         let known_until = if known.is_lost { now } else { known.until.max(now) };
@@ -196,8 +210,11 @@ impl Truth {
     }
 
     /// A failed hand-over leaves the validity what it was; who may have given the lock away has none.
-    fn kept(&self, lock: u32, op: Op, until: Moment, now: Moment) -> Result<(), String> {
+    fn kept(&mut self, lock: u32, op: Op, until: Moment, now: Moment, view: &View<'_>) -> Result<(), String> {
         let Some(known) = self.locks.get(&lock) else { return Ok(()) };
+        if op == Op::HandOver && known.is_found_lost(until > now, now) {
+            return self.lost(lock, now, view);
+        }
         let is_shorter = !known.is_lost && until.plus(ROUNDING) < known.until.max(now);
         let is_longer = until > known.until.max(now).plus(ROUNDING) && !known.is_renewed;
         if op != Op::HandOver && until > now {
