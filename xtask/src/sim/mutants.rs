@@ -336,7 +336,7 @@ impl Runtime for ByTheWall {
     "a renewal that never begins":
         TERMS: "lead: validity.saturating_sub(pace)," => "lead: pace.saturating_sub(validity),";
     "a renewal that outlives its guard":
-        WATCH: "        self.world.with_book(|book| book.forget(self.id, self.tasks()));\n" => "";
+        WATCH: "        self.lock.held.part();\n        self.world.with_book(|book| book.forget(self.id, self.tasks()));\n" => "";
     "a renewal that brings back what was deleted":
         RENEWED: "            extend_tries: 1,\n" => "            extend_tries: 1,\n            revive: true,\n";
     "a renewal that a hand-over does not stop":

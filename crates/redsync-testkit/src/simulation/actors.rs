@@ -45,7 +45,7 @@ pub(super) struct Caller {
 }
 
 /// How a lock was asked for.
-struct Terms {
+pub(super) struct Terms {
     fixed: Option<Arc<str>>,
     revives: bool,
     is_renewed: bool,
@@ -67,6 +67,13 @@ struct Holding {
     is_renewed: bool,
     /// What it was adopted from.
     message: Option<Message>,
+}
+
+impl Terms {
+    /// Of a lock that was taken under a generated value.
+    pub(super) fn of_generated(revives: bool) -> Self {
+        Self { fixed: None, revives, is_renewed: false, is_fenced: false, token: None }
+    }
 }
 
 impl Caller {
@@ -127,7 +134,8 @@ impl Caller {
         let (extend_tries, release_tries) = (1 + small(stage.pick(3)), 1 + small(stage.pick(3)));
         let mutex = mutex.ttl(ttl).extend_tries(extend_tries).release_tries(release_tries);
         let mutex = mutex.wait_for_all(stage.once_in(4)).shuffle_nodes(stage.once_in(3));
-        let delay = stage.up_to(ms(60));
+        // Some calls last so long that what stood when they began may be forgotten when they end.
+        let delay = stage.up_to(ms(if stage.plan.reuses && stage.once_in(3) { 600 } else { 60 }));
         let mutex = mutex.retry_delay(delay).loss_margin(MARGIN);
         if stage.once_in(6) {
             // Without a deadline a call is bounded by its tries. Each server may tell a higher fencing number, to which the
@@ -200,7 +208,7 @@ impl Caller {
         }
     }
 
-    fn granted(&self, lock: u32, guard: &Guard, terms: Terms) {
+    pub(super) fn granted(&self, lock: u32, guard: &Guard, terms: Terms) {
         let (name, value) = (Arc::from(guard.name()), Arc::from(guard.value()));
         let Terms { fixed, revives, is_renewed, is_fenced, token } = terms;
         let (fence, valid_for) = (guard.fence(), self.world_time(guard.valid_for()));
@@ -272,8 +280,7 @@ impl Caller {
         };
         match result {
             Some(Ok(())) => {
-                let valid_for = self.world_time(guard.valid_for());
-                self.record(What::Extended { lock: *lock, valid_for });
+                self.extended(*lock, guard);
             }
             Some(Err(error)) if error.kind() == redsync_core::ErrorKind::Lost => {
                 self.record(What::Lost { lock: *lock });
@@ -281,6 +288,11 @@ impl Caller {
             Some(Err(_)) | None => {}
         }
         self.ask(holding);
+    }
+
+    pub(super) fn extended(&self, lock: u32, guard: &Guard) {
+        let valid_for = self.world_time(guard.valid_for());
+        self.record(What::Extended { lock, valid_for });
     }
 
     /// Does to somebody else's lock whatever must have no effect on it.
@@ -300,7 +312,7 @@ impl Caller {
         self.desk.process.clock().world_time(duration)
     }
 
-    fn record(&self, what: What) {
+    pub(super) fn record(&self, what: What) {
         self.stage.record(Who::Caller { process: self.desk.number, task: self.task }, what);
     }
 }

@@ -9,7 +9,7 @@ use futures_util::future::{Either, join, join_all, select};
 use redsync_core::Mutex;
 
 use super::{
-    actors::{Caller, failed, released},
+    actors::{Caller, Terms, failed, released},
     event::{Op, What, Who},
     network::Weather,
     stage::{Desk, Stage},
@@ -62,28 +62,38 @@ fn settle(stage: &Stage) {
 async fn calls(stage: Stage, desk: Desk) {
     for _ in 0..3 {
         let name = if stage.once_in(3) { "storm:a".to_owned() } else { format!("storm:{}", desk.number) };
-        let mutex = mutex(&stage, &desk, name);
+        let revives = stage.once_in(2);
+        let mutex = mutex(&desk, name).revive_on_extend(revives);
         let mutex = if stage.once_in(2) { mutex.label("storm") } else { mutex };
         let caller = Caller::with_deadline(&stage, &desk, DEADLINE);
         let (name, polls) = (mutex.name(), |most| polls(&stage, most));
         if let Some(Ok(guard)) = caller.call_unless(Op::Lock, name, mutex.lock(), polls(6), failed).await {
+            let lock = stage.next_lock();
+            caller.granted(lock, &guard, Terms::of_generated(revives));
             for _ in 0..stage.pick(3) {
-                caller.call_unless(Op::Extend, name, guard.extend(), polls(3), failed).await;
+                let call = guard.extend();
+                if let Some(Ok(())) = caller.call_unless(Op::Extend, name, call, polls(3), failed).await {
+                    caller.extended(lock, &guard);
+                }
             }
+            caller.record(What::GivenUp { lock });
             let polls = match stage.pick(3) {
                 0 => 0,
                 1 => stage.index(4),
                 _ => usize::MAX,
             };
-            drop(caller.call_unless(Op::Release, name, guard.release(), polls, released).await);
+            let call = guard.release();
+            if let Some(Ok(released)) = caller.call_unless(Op::Release, name, call, polls, released).await {
+                caller.record(What::Released { lock, released });
+            }
         }
     }
 }
 
 /// With the options that everybody has in the storm.
-fn mutex(stage: &Stage, desk: &Desk, name: String) -> Mutex {
+fn mutex(desk: &Desk, name: String) -> Mutex {
     let mutex = desk.client.mutex(name).ttl(HOUR).deadline(DEADLINE).tries(2);
-    mutex.node_timeout(ms(60)).retry_delay(ms(10)).revive_on_extend(stage.once_in(2))
+    mutex.node_timeout(ms(60)).retry_delay(ms(10))
 }
 
 /// After how many polls a call is dropped, if it is.

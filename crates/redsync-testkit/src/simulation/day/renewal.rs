@@ -1,6 +1,6 @@
 //! Scenes with locks that are extended in the background.
 
-use std::{future::pending, time::Duration};
+use std::time::Duration;
 
 use redsync_core::{Loss, Released};
 
@@ -47,7 +47,7 @@ impl Scenery {
         } else {
             set_weather(&self.desk, Weather { is_refused: true, ..Weather::default() });
         }
-        let stopped = guard.keep(pending::<()>()).await.map_err(|lost| lost.loss());
+        let stopped = guard.keep(self.stage.wait(TWO_TTLS)).await.map_err(|lost| lost.loss());
         set_weather(&self.desk, Weather::default());
         if is_deleted {
             is(stopped, Err(Loss::Gone))?;

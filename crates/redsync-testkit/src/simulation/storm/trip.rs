@@ -29,7 +29,8 @@ pub(super) async fn make(stage: Stage, desk: Desk) -> Option<Parcel> {
     // until its TTL is over.
     let is_delivered_once = stage.once_in(2);
     let name = format!("{}:{}:trip", if is_delivered_once { "storm" } else { "spare" }, desk.number);
-    let mutex = mutex(&stage, &desk, name).node_timeout(PATIENT).deadline(PATIENCE).tries(4);
+    let mutex = mutex(&desk, name).revive_on_extend(stage.once_in(2));
+    let mutex = mutex.node_timeout(PATIENT).deadline(PATIENCE).tries(4);
     let mutex = if stage.once_in(2) { mutex.fenced() } else { mutex };
     let caller = Caller::with_deadline(&stage, &desk, PATIENCE);
     let name = mutex.name();
@@ -67,7 +68,7 @@ struct Adopted {
 async fn adopt(stage: &Stage, token: &LockToken) -> Option<Adopted> {
     let desks = stage.desks();
     let desk = desks.get(stage.index(desks.len()))?;
-    let mutex = mutex(stage, desk, token.name().to_owned());
+    let mutex = mutex(desk, token.name().to_owned()).revive_on_extend(stage.once_in(2));
     let mutex = if stage.once_in(2) { mutex.node_timeout(PATIENT) } else { mutex };
     let caller = Caller::with_deadline(stage, desk, DEADLINE);
     let adopted = caller.call_unless(Op::Adopt, mutex.name(), mutex.adopt(token), polls(stage, 6), failed);
