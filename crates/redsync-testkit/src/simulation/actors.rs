@@ -135,7 +135,7 @@ impl Caller {
         let mutex = mutex.ttl(ttl).extend_tries(extend_tries).release_tries(release_tries);
         let mutex = mutex.wait_for_all(stage.once_in(4)).shuffle_nodes(stage.once_in(3));
         // Some calls last so long that what stood when they began may be forgotten when they end.
-        let delay = stage.up_to(ms(if stage.plan.reuses && stage.once_in(3) { 600 } else { 60 }));
+        let delay = stage.up_to(ms(if stage.plan.reuses && stage.once_in(3) { 1200 } else { 60 }));
         let mutex = mutex.retry_delay(delay).loss_margin(MARGIN);
         if stage.once_in(6) {
             // Without a deadline a call is bounded by its tries. Each server may tell a higher fencing number, to which the

@@ -128,7 +128,7 @@ impl Plan {
             // the next one who asks a server that has lost them: a quarantine less a TTL.
             wall_error: if keeps_data { 300_000 } else { 400 },
             // Some calls outlast the keys that they have set.
-            deadline: if reuses { TTL * 3 } else { ms(1500) },
+            deadline: if reuses { TTL * 6 } else { ms(1500) },
             tries: if reuses { 20 } else { 3 },
             // Two clocks may differ by twice that, which is within the drift factor of one in a hundred.
             clock_error: if is_broken(Broken::Clocks) { 40_000 } else { 4_500 },

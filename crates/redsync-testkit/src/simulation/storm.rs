@@ -76,6 +76,10 @@ async fn calls(stage: Stage, desk: Desk) {
                     caller.extended(lock, &guard);
                 }
             }
+            if stage.once_in(2) {
+                // What an extension has asked for may fail when the release has begun.
+                stage.wait(stage.up_to(ms(60))).await;
+            }
             caller.record(What::GivenUp { lock });
             let polls = match stage.pick(3) {
                 0 => 0,
