@@ -29,7 +29,7 @@ impl Holding {
     /// By the token.
     pub(crate) fn adopted(lease: Lease, round: u8) -> Self {
         let Self { held, fenced, .. } = Self::new(lease, round);
-        Self { held: held.adopted(plans::token(), false), round, fenced }
+        Self { held: held.adopted(plans::token(), false, plans::endless()), round, fenced }
     }
 
     /// Takes in what a machine has found out, as the façade does until the lock is given back.
@@ -52,7 +52,11 @@ impl Clone for Holding {
             fence: self.held.fence,
         };
         let held = Held::new(Arc::clone(&self.held.name), lease);
-        let held = if self.held.adopted_from.is_some() { held.adopted(plans::token(), false) } else { held };
+        let held = if self.held.adopted_from.is_some() {
+            held.adopted(plans::token(), false, plans::endless())
+        } else {
+            held
+        };
         *held.state() = self.held.state().clone();
         Self { held, round: self.round, fenced: self.fenced }
     }

@@ -61,6 +61,7 @@ pub(crate) fn extend(search: &Search, role: &Role, target: Target) -> ExtendPlan
         asked: target.nodes,
         ttl: ttl(search),
         revive: role.revive,
+        revives_lost: true,
         may_repeat: NodeSet::EMPTY,
         drift: Drift::DEFAULT,
         node_timeout: search.node_timeout(),
@@ -72,8 +73,13 @@ pub(crate) fn extend(search: &Search, role: &Role, target: Target) -> ExtendPlan
 }
 
 pub(crate) fn hand_over(search: &Search, role: &Role, target: Target) -> ExtendPlan {
-    let ttl = lasting(search.ttl() * 2);
-    ExtendPlan { ttl, revive: true, wait_for_all: true, ..extend(search, role, target) }
+    ExtendPlan {
+        ttl: wait(search),
+        revive: true,
+        revives_lost: false,
+        wait_for_all: true,
+        ..extend(search, role, target)
+    }
 }
 
 pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePlan {
@@ -86,6 +92,7 @@ pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePl
         asked: target.nodes,
         may_be_deleted: target.may_be_deleted,
         ttl: ttl(search),
+        lasts: target.lasts.map_or(ttl(search), |lasts| lasts.max(ttl(search))),
         node_timeout: search.node_timeout(),
         tries: role.release_tries,
         delay: DELAY,
@@ -101,7 +108,7 @@ pub(crate) fn adopt(search: &Search, role: &Role) -> TransferPlan {
         asked: all_nodes(),
         to: None,
         ttl: ttl(search),
-        full: lasting(Search::ENDLESS),
+        full: endless(),
         proposal: proposal(search),
         drift: Drift::DEFAULT,
         node_timeout: search.node_timeout(),
@@ -117,11 +124,21 @@ pub(crate) fn hand_back(search: &Search, role: &Role, target: Target) -> Transfe
         exact: target.exact,
         asked: target.nodes,
         to: Some(token()),
-        ttl: lasting(Search::ENDLESS),
+        ttl: endless(),
         proposal: None,
         tries: role.hand_back_tries,
         ..adopt(search, role)
     }
+}
+
+/// How long a token waits that a client hands over.
+pub(crate) fn wait(search: &Search) -> Ttl {
+    lasting(search.ttl() * 2)
+}
+
+/// How long the token waits that there is from the beginning.
+pub(crate) fn endless() -> Ttl {
+    lasting(Search::ENDLESS)
 }
 
 /// The token's value.

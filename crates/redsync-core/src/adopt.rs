@@ -50,7 +50,8 @@ impl Mutex {
         match drive.result_unless(closing).await {
             Ok(lease) => {
                 let held = Held::new(Arc::clone(&self.name), lease);
-                let held = Arc::new(held.adopted(token.secret().clone(), token.parts().exact));
+                let parts = token.parts();
+                let held = Arc::new(held.adopted(token.secret().clone(), parts.exact, parts.wait));
                 drop(drive.following(Arc::clone(&held)));
                 Ok(Guard::new(Arc::clone(&self.world), held, settings))
             }
@@ -60,12 +61,7 @@ impl Mutex {
 
     fn settings_to_adopt(&self, token: &LockToken) -> Result<Settings, InvalidOption> {
         let (name, nodes) = (Arc::clone(&self.name), self.world.seats.len());
-        if *token.shared_name() != name {
-            return Err(InvalidOption::OtherToken { token: Arc::clone(token.shared_name()), name });
-        }
-        if token.nodes() != nodes {
-            return Err(InvalidOption::TokenNodes { token: token.nodes(), nodes });
-        }
+        token.check_lock(&name, nodes)?;
         if token.fence().is_some() && counter_key(&name).is_none() {
             return Err(InvalidOption::FencedName(name));
         }

@@ -149,7 +149,13 @@ impl Error {
         Self::new(kind, name, "lock", String::new()).ended_by(gave_up, tries).heard(world, answers)
     }
 
-    pub(crate) fn extend(world: &World, name: &Arc<str>, failure: ExtendFailure) -> Self {
+    /// `operation` is to extend, or to hand over.
+    pub(crate) fn extend(
+        world: &World,
+        name: &Arc<str>,
+        operation: &'static str,
+        failure: ExtendFailure,
+    ) -> Self {
         let ExtendFailure { cause, tries, answers } = failure;
         let (kind, gave_up) = match cause {
             ExtendCause::Lost => (ErrorKind::Lost, None),
@@ -157,7 +163,7 @@ impl Error {
             ExtendCause::GaveUp(GaveUp::Cancelled) => (ErrorKind::Cancelled, Some(GaveUp::Cancelled)),
             ExtendCause::GaveUp(gave_up) => (ErrorKind::Unreachable, Some(gave_up)),
         };
-        let error = Self::new(kind, name, "extend", String::new()).heard(world, answers);
+        let error = Self::new(kind, name, operation, String::new()).heard(world, answers);
         error.ended(gave_up, tries)
     }
 

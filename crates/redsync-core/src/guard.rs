@@ -98,16 +98,14 @@ impl Guard {
         }
         match result {
             Ok(valid_until) if self.held.prolong(valid_until, self.world.runtime.now()) => Ok(()),
-            // Another extension has found meanwhile that a quorum holds the lock no more.
             Ok(_) => {
-                let failure = ExtendFailure { cause: ExtendCause::Lost, tries: 1, answers: Vec::new() };
-                Err(Error::extend(&self.world, &self.held.name, failure))
+                Err(Error::extend(&self.world, &self.held.name, "extend", ExtendFailure::found_meanwhile()))
             }
             Err(failure) => {
                 if matches!(failure.cause, ExtendCause::Lost) {
                     self.held.lose();
                 }
-                Err(Error::extend(&self.world, &self.held.name, failure))
+                Err(Error::extend(&self.world, &self.held.name, "extend", failure))
             }
         }
     }

@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    Error, Guard, GuardError, InvalidOption, LockToken, Ttl,
-    drive::Drive,
-    machine::{Extend, ExtendCause, ExtendPlan},
+    Error, Guard, GuardError, InvalidOption, LockToken, Moment, Ttl,
+    machine::{ExtendCause, ExtendFailure, ExtendPlan},
     token::Parts,
 };
 
@@ -13,13 +12,13 @@ impl Guard {
     /// Turns the guard into a token, which another task, process or machine [adopts](crate::Redsync::adopt).
     ///
     /// The lock then lasts for `wait` (from 1 ms) before it has to be adopted; nobody renews it meanwhile. Who adopts it
-    /// has the TTL of this guard. Nodes that missed the lock get it as well, where its value is ours alone, and every
-    /// node in reach is heard.
+    /// has the TTL of this guard. Every node in reach is heard, and those that missed the lock get it as well, where its
+    /// value is ours alone.
     ///
     /// # Errors
     ///
     /// As [`extend`](Self::extend), and [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption) for a wait that
-    /// cannot be. The error gives the guard back, as valid as it was.
+    /// cannot be. The error gives the guard back, as valid as it was. What was set anew or lengthened by then goes with it.
     ///
     /// # Cancel safety
     ///
@@ -30,11 +29,8 @@ impl Guard {
             Err(option) => return Err(self.keeps(option)),
         };
         self.watch.set_renewing(false);
-        let mut drive = self.extension_for_all(token.parts().wait);
-        let result = drive.result().await;
-        match result {
+        match self.extend_for_all(token.parts().wait).await {
             Ok(valid_until) => {
-                self.held.hand_over();
                 self.releases_on_drop = false;
                 tracing::debug!(lock = self.name(), "handed over");
                 let valid_for = valid_until.since(self.world.runtime.now());
@@ -46,7 +42,7 @@ impl Guard {
                     self.held.lose();
                 }
                 self.watch.set_renewing(true);
-                let error = Error::extend(&self.world, &self.held.name, failure);
+                let error = Error::extend(&self.world, &self.held.name, "hand over", failure);
                 Err(GuardError::new(error, self))
             }
         }
@@ -71,9 +67,8 @@ impl Guard {
     ///
     /// When the future is dropped, so is the guard, which releases the lock.
     pub async fn hand_back(mut self, token: &LockToken) -> Result<(), GuardError> {
-        if !self.goes_back_to(token) {
-            let (token, name) = (Arc::clone(token.shared_name()), Arc::clone(&self.held.name));
-            return Err(self.keeps(InvalidOption::OtherToken { token, name }));
+        if let Err(option) = self.goes_back_to(token) {
+            return Err(self.keeps(option));
         }
         // From here on the token's value goes with the guard, and one that has expired may have been followed by whoever
         // that token is of.
@@ -82,7 +77,8 @@ impl Guard {
         }
         self.watch.set_renewing(false);
         let to = token.secret().clone();
-        let target = self.held.hand_back(self.world.all_nodes(), to, token.parts().exact);
+        let parts = token.parts();
+        let target = self.held.hand_back(self.world.all_nodes(), to, parts.exact, parts.wait);
         let mut drive = self.world.hand_back(token, &self.settings, target);
         match drive.result().await {
             Ok(_) => {
@@ -119,17 +115,25 @@ impl Guard {
         self.settings.drift.ttl_for(adopted_by).filter(|_| !wait.is_zero())
     }
 
-    fn extension_for_all(&self, wait: Ttl) -> Drive<Extend> {
+    /// Lets the lock last for the wait, at every node in reach, and returns until when that is.
+    async fn extend_for_all(&self, wait: Ttl) -> Result<Moment, ExtendFailure> {
         let revive = !self.held.exact;
-        let target = self.held.to_extend(self.world.all_nodes(), revive);
+        let target = self.held.to_hand_over(self.world.all_nodes(), wait, revive);
         let plan = self.world.extend_plan(&self.settings, target, self.world.runtime.now());
-        let plan = ExtendPlan { ttl: wait, revive, wait_for_all: true, ..plan };
-        self.world.extend_by(&self.held.name, plan).following(Arc::clone(&self.held))
+        let plan = ExtendPlan { ttl: wait, revive, revives_lost: false, wait_for_all: true, ..plan };
+        let mut drive = self.world.extend_by(&self.held.name, plan).following(Arc::clone(&self.held));
+        let valid_until = drive.result().await?;
+        // An extension in the background may have found it lost meanwhile.
+        if self.held.hand_over() { Ok(valid_until) } else { Err(ExtendFailure::found_meanwhile()) }
     }
 
-    fn goes_back_to(&self, token: &LockToken) -> bool {
-        let is_its = self.held.adopted_from.as_ref().is_none_or(|from| from == token.secret());
-        is_its && *token.name() == *self.held.name
+    fn goes_back_to(&self, token: &LockToken) -> Result<(), InvalidOption> {
+        let name = &self.held.name;
+        if self.held.adopted_from.as_ref().is_some_and(|from| from != token.secret()) {
+            let (token, name) = (Arc::clone(token.shared_name()), Arc::clone(name));
+            return Err(InvalidOption::OtherToken { token, name });
+        }
+        token.check_lock(name, self.world.seats.len())
     }
 
     fn keeps(self, option: InvalidOption) -> GuardError {

@@ -8,7 +8,7 @@ use std::{
 use event_listener::{Event, EventListener};
 
 use crate::{
-    Loss, Moment, Value,
+    Loss, Moment, Ttl, Value,
     machine::{self, Lease, Machine, NodeSet},
     target::Target,
 };
@@ -59,6 +59,8 @@ pub(crate) struct State {
     followers: u64,
     /// The value that the lock was adopted from, or is being handed back to: where it stands it goes with the lock.
     former: Option<Value>,
+    /// The longest TTL that a key of it may have, where that is not the guard's own: what waits in a queue lasts longer.
+    lasts: Option<Ttl>,
     /// How the guard has ended, if it has. Grants that arrive after that are to be undone.
     ending: Option<Ending>,
     /// Why this process has the lock no more, where that is not a matter of time.
@@ -96,6 +98,10 @@ impl State {
         if self.ending.is_some() { Moment::default() } else { self.valid_until }
     }
 
+    fn will_last(&mut self, ttl: Ttl) {
+        self.lasts = self.lasts.max(Some(ttl));
+    }
+
     /// How the guard has ended, if it has.
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.ending
@@ -127,6 +133,7 @@ impl Held {
             undoing: Vec::new(),
             followers: 0,
             former: None,
+            lasts: None,
             ending: None,
             loss: None,
         };
@@ -134,9 +141,13 @@ impl Held {
         Self { name, value, exact, fence, adopted_from: None, state, given_back, lost }
     }
 
-    /// The lock was adopted from a token with this value, which rivals may use too or not.
-    pub(crate) fn adopted(self, from: Value, exact: bool) -> Self {
-        self.state().former = Some(from.clone()).filter(|_| !exact);
+    /// The lock was adopted from a token with this value, which rivals may use too or not, and stands for so long where
+    /// the adoption has not come.
+    pub(crate) fn adopted(self, from: Value, exact: bool, wait: Ttl) -> Self {
+        let mut state = self.state();
+        state.former = Some(from.clone()).filter(|_| !exact);
+        state.will_last(wait);
+        drop(state);
         Self { adopted_from: Some(from), ..self }
     }
 
@@ -208,6 +219,12 @@ impl Held {
         Some(Target { valid_until: Some(state.valid_until()), ..self.target(&state, nodes) })
     }
 
+    /// What to extend for a token that waits for so long.
+    pub(crate) fn to_hand_over(&self, all: NodeSet, wait: Ttl, revive: bool) -> Target {
+        self.state().will_last(wait);
+        self.to_extend(all, revive)
+    }
+
     /// What to extend, of so many nodes.
     pub(crate) fn to_extend(&self, all: NodeSet, revive: bool) -> Target {
         let mut state = self.state();
@@ -240,8 +257,9 @@ impl Held {
 
     /// Marks the lock as going back to the token of this value, and returns what to rotate. From then on nobody can rely
     /// on the lock, since the token may be adopted.
-    pub(crate) fn hand_back(&self, all: NodeSet, to: Value, exact: bool) -> Target {
+    pub(crate) fn hand_back(&self, all: NodeSet, to: Value, exact: bool, wait: Ttl) -> Target {
         let mut state = self.state();
+        state.will_last(wait);
         state.ending = Some(Ending::HandedBack);
         let target = self.target(&state, all);
         state.former = Some(to).filter(|_| !exact);
@@ -250,9 +268,14 @@ impl Held {
         target
     }
 
-    /// The lock belongs to whoever has its token.
-    pub(crate) fn hand_over(&self) {
-        self.state().ending = Some(Ending::HandedOver);
+    /// The lock belongs to whoever has its token, unless it was found lost meanwhile. Says whether it does.
+    pub(crate) fn hand_over(&self) -> bool {
+        let mut state = self.state();
+        let is_held = state.loss.is_none();
+        if is_held {
+            state.ending = Some(Ending::HandedOver);
+        }
+        is_held
     }
 
     /// A release has failed, and has left the value in place at these nodes only.
@@ -264,9 +287,10 @@ impl Held {
     fn target(&self, state: &State, all: NodeSet) -> Target {
         let (value, exact) = (self.value.clone(), self.exact);
         let nodes = if exact { state.nodes } else { all };
-        let (former, fence, valid_until) = (state.former.clone(), self.fence, Some(state.valid_until));
+        let (former, lasts) = (state.former.clone(), state.lasts);
+        let (fence, valid_until) = (self.fence, Some(state.valid_until));
         let (may_be_deleted, may_be_anothers) = (NodeSet::EMPTY, false);
-        Target { value, exact, former, fence, nodes, may_be_deleted, may_be_anothers, valid_until }
+        Target { value, exact, former, lasts, fence, nodes, may_be_deleted, may_be_anothers, valid_until }
     }
 
     /// Notified when the lock is given back from now on.

@@ -272,14 +272,15 @@ impl Mutex {
         let (settings, target) = self.by_value()?;
         let mut drive = self.world.extend(&self.name, &settings, target, self.world.runtime.now());
         let result = drive.result().await;
-        result.map(drop).map_err(|failure| Error::extend(&self.world, &self.name, failure))
+        result.map(drop).map_err(|failure| Error::extend(&self.world, &self.name, "extend", failure))
     }
 
     /// Releases a lock that this or any other process holds under [`with_value`](Self::with_value)'s value.
     ///
     /// What certainly did not reach a node is sent again, up to [`release_tries`](Self::release_tries) times. A request
     /// whose reply was lost is not, since the value may be in use again by then; where it never is, call again. A call
-    /// after one that failed may find the lock gone by that one.
+    /// after one that failed may find the lock gone by that one. What is left to do at nodes that cannot be reached goes
+    /// on in the background for the [`ttl`](Self::ttl) of this mutex: set the one that the lock was taken with.
     ///
     /// # Errors
     ///
@@ -306,6 +307,7 @@ impl Mutex {
                 value,
                 exact: true,
                 former: None,
+                lasts: None,
                 fence: None,
                 nodes: self.world.all_nodes(),
                 may_be_deleted: NodeSet::EMPTY,

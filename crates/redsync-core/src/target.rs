@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Moment, Value,
+    Moment, Ttl, Value,
     machine::{NodeSet, Resend},
 };
 
@@ -14,6 +14,8 @@ pub(crate) struct Target {
     pub(crate) exact: bool,
     /// The value that it was adopted from, where that may still stand.
     pub(crate) former: Option<Value>,
+    /// The longest TTL that a key of it may have, where that is not the one in the settings.
+    pub(crate) lasts: Option<Ttl>,
     /// Its fencing number.
     pub(crate) fence: Option<u64>,
     /// The nodes that may hold it.

@@ -23,7 +23,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use crate::{Ttl, Value};
+use crate::{InvalidOption, Ttl, Value};
 
 /// The most bytes that name and value have together, so that every token fits into its longest text, whatever trace
 /// context and signature are added, and room is left for fields of later versions.
@@ -127,6 +127,20 @@ impl LockToken {
         let since_1970 = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         self.parts.expires = u64::try_from(since_1970).unwrap_or(LATEST_EXPIRY).min(LATEST_EXPIRY);
         self
+    }
+
+    /// Whether it is of the lock called `name` on so many nodes.
+    pub(crate) fn check_lock(&self, name: &Arc<str>, nodes: usize) -> Result<(), InvalidOption> {
+        if *self.name() != **name {
+            return Err(InvalidOption::OtherToken {
+                token: Arc::clone(self.shared_name()),
+                name: Arc::clone(name),
+            });
+        }
+        if self.nodes() != nodes {
+            return Err(InvalidOption::TokenNodes { token: self.nodes(), nodes });
+        }
+        Ok(())
     }
 
     pub(crate) fn shared_name(&self) -> &Arc<str> {

@@ -56,18 +56,6 @@ fn a_lock_travels() {
 }
 
 #[test]
-fn nodes_that_missed_the_lock_get_it_when_it_is_handed_over() {
-    let quorum = Quorum::of(3);
-    quorum.nodes[2].set(NAME, "a rival's", Some(ms(50)));
-    let guard = quorum.block_on(quorum.mutex().lock()).expect("two are free");
-    quorum.run_for(ms(60));
-    assert_eq!(quorum.values()[2], None);
-    let token = quorum.block_on(guard.hand_over(WAIT)).expect("reachable");
-    assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())));
-    assert!(quorum.nodes.iter().all(|node| node.ttl(NAME) > Some(WAIT)));
-}
-
-#[test]
 fn of_two_deliveries_one_is_adopted_also_on_a_bare_quorum() {
     for bare in [false, true] {
         for seed in 0..100 {
@@ -398,33 +386,6 @@ fn a_late_grant_goes_with_the_lock() {
 }
 
 #[test]
-fn a_failed_hand_over_gives_the_guard_back_and_a_dropped_one_releases() {
-    let quorum = Quorum::of(3);
-    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
-    let error = quorum.block_on(guard.hand_over(Duration::ZERO)).expect_err("no wait");
-    assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
-    quorum.nodes.iter().for_each(|node| node.stop());
-    let error = quorum.block_on(error.into_guard().hand_over(WAIT)).expect_err("down");
-    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
-    let guard = error.into_guard();
-    assert!(guard.is_valid());
-    quorum.nodes.iter().for_each(|node| node.start());
-    assert!(quorum.block_on(drop_after(1, guard.hand_over(WAIT))).is_none());
-    quorum.settle();
-    assert_eq!(quorum.keys_left(), 0);
-}
-
-#[test]
-fn a_node_that_hangs_does_not_outlast_the_validity_of_what_is_handed_over() {
-    let quorum = Quorum::of(3);
-    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
-    quorum.run_for(guard.valid_for() - ms(50));
-    quorum.nodes[2].pause();
-    let token = quorum.block_on(guard.hand_over(WAIT)).expect("a quorum has answered in time");
-    drop(adopt(&quorum, &token));
-}
-
-#[test]
 fn a_guard_that_could_not_be_handed_back_is_not_valid_and_can_be_released() {
     let quorum = Quorum::of(3);
     let token = handed_over(&quorum);
@@ -602,15 +563,6 @@ fn a_token_travels_as_a_text() {
     let guard = adopt(&quorum, &token);
     quorum.block_on(guard.hand_back(&token)).expect("reachable");
     drop(adopt(&quorum, &LockToken::from_compact(&text).expect("the same again")));
-}
-
-#[test]
-fn a_lock_whose_token_could_not_be_sent_stays_with_its_guard() {
-    let quorum = Quorum::of(3);
-    let guard = quorum.block_on(quorum.mutex().with_value("long".repeat(2000)).lock()).expect("free");
-    let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("too long");
-    assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
-    assert!(error.into_guard().is_valid());
 }
 
 #[test]

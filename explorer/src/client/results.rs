@@ -59,8 +59,8 @@ impl Client {
                 Stage::Free
             }
             Finished::Extended(until) if matches!(self.stage, Stage::HandingOver(_)) => {
-                self.with_held(|held, _| held.hand_over());
-                Stage::HandedOver(until)
+                let is_held = self.holding.as_ref().is_some_and(|holding| holding.held.hand_over());
+                if is_held { Stage::HandedOver(until) } else { Stage::Holding }
             }
             Finished::Extended(until) => self.with_held(|held, now| {
                 held.prolong(until, now);

@@ -303,14 +303,16 @@ impl Runtime for ByTheWall {
         NODE: "Key { ends: at.ends.max(ends), ..at }" => "Key { ends, ..at }",
         SERVER: "    if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {\n" => "    if to_number(ttl)? > 0.0 {\n";
     "a hand-over with the TTL of the lock":
-        HAND_OVER: "ExtendPlan { ttl: wait, revive, wait_for_all: true, ..plan }" => "ExtendPlan { revive, wait_for_all: wait.as_millis() > 0, ..plan }";
+        HAND_OVER: "ExtendPlan { ttl: wait, revive, " => "ExtendPlan { revive, ";
     "a hand-over that does not fill":
         HAND_OVER: "let revive = !self.held.exact;" => "let revive = false;";
+    "a hand-over that brings a lost lock back":
+        HAND_OVER: "revives_lost: false," => "revives_lost: true,";
     "a hand-over that outlasts the validity":
         EXTEND: "self.is_in_time |= verdict == Verdict::Won && !self.is_expired(now);"
             => "self.is_in_time = verdict == Verdict::Won && !self.is_expired(now);";
     "what was handed over is released":
-        HAND_OVER: "                self.held.hand_over();\n                self.releases_on_drop = false;\n" => "                self.held.hand_over();\n";
+        HAND_OVER: "                self.releases_on_drop = false;\n                tracing::debug!(lock = self.name(), \"handed over\");\n" => "                tracing::debug!(lock = self.name(), \"handed over\");\n";
     "a guard valid that is handed back" ["adopt-return"]:
         HELD: "        state.ending = Some(Ending::HandedBack);\n" => "";
     "what may have been handed back called gone":
@@ -339,10 +341,6 @@ impl Runtime for ByTheWall {
         WATCH: "        self.lock.held.part();\n        self.world.with_book(|book| book.forget(self.id, self.tasks()));\n" => "";
     "a renewal that brings back what was deleted":
         RENEWED: "            extend_tries: 1,\n" => "            extend_tries: 1,\n            revive: true,\n";
-    "a renewal that a hand-over does not stop":
-        HAND_OVER: "        self.watch.set_renewing(false);\n        let mut drive = self.extension_for_all" => "        let mut drive = self.extension_for_all";
-    "a renewal that a release does not stop":
-        GUARD: "        self.watch.set_renewing(false);\n" => "";
     "an expired guard hands back to any token":
         HAND_OVER: "if !self.held.is_within_validity(self.world.runtime.now()) {" => "if self.name().is_empty() {";
     "who comes after his validity deletes a token that waits":

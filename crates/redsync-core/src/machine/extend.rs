@@ -34,6 +34,8 @@ pub struct ExtendPlan {
     pub ttl: Ttl,
     /// Whether to set the key anew where it is missing.
     pub revive: bool,
+    /// Whether that goes for a lock as well that turns out to be lost: so many nodes did not have it that no quorum had.
+    pub revives_lost: bool,
     /// Whether to hear every node, within the node time-out, or to return as soon as the answers suffice.
     pub wait_for_all: bool,
     /// The nodes whose client may send a request twice: where the second finds the key, the first may have set it anew.
@@ -88,6 +90,13 @@ pub struct ExtendFailure {
     pub answers: Vec<Answer>,
 }
 
+impl ExtendFailure {
+    /// Of an extension that has succeeded, where another one has found that a quorum holds the lock no more.
+    pub(crate) fn found_meanwhile() -> Self {
+        Self { cause: ExtendCause::Lost, tries: 1, answers: Vec::new() }
+    }
+}
+
 /// What ended an [`Extend`] without success.
 #[derive(Clone, Debug)]
 pub enum ExtendCause {
@@ -120,6 +129,8 @@ pub struct Extend<S = Box<dyn Source>> {
     result: Option<Result<Moment, ExtendFailure>>,
     held: NodeSet,
     missing: NodeSet,
+    /// The nodes where the key was set anew.
+    revived: NodeSet,
     /// The nodes that granted in the round that was won, and until when they hold.
     won: Option<(NodeSet, Moment)>,
     pacer: Pacer,
@@ -144,6 +155,7 @@ impl<S: Source> Extend<S> {
             result: None,
             held: NodeSet::EMPTY,
             missing: NodeSet::EMPTY,
+            revived: NodeSet::EMPTY,
             won: None,
             pacer: Pacer::new(),
         };
@@ -151,7 +163,8 @@ impl<S: Source> Extend<S> {
         machine
     }
 
-    /// The nodes that answered that the key is missing.
+    /// The nodes that may have missed the lock: where its key is missing, or another value stands that may be the one which
+    /// the lock was adopted from.
     pub fn missing(&self) -> NodeSet {
         self.missing
     }
@@ -181,6 +194,9 @@ impl<S: Source> Extend<S> {
         let valid_until = round.sent_at.plus(self.plan.drift.validity(self.plan.ttl));
         let (tally, verdict) = (round.tally(), self.plan.quorum.verdict(round.tally()));
         self.is_in_time |= verdict == Verdict::Won && !self.is_expired(now);
+        if !self.plan.revives_lost && self.is_lost_by(round.refused().union(self.revived).len()) {
+            return self.fail(ExtendCause::Lost, now);
+        }
         if self.plan.wait_for_all && tally.open > 0 && !time_is_over {
             return;
         }
@@ -247,7 +263,11 @@ impl<S: Source> Extend<S> {
         let revived = matches!(outcome, Outcome::Revived);
         let granted = revived || matches!(outcome, Outcome::Granted(_));
         let doubtful = matches!(outcome, Outcome::Unknown(_));
-        let missing = matches!(outcome, Outcome::Refused(Refusal::Missing));
+        let missing = match outcome {
+            Outcome::Refused(Refusal::Missing) => true,
+            Outcome::Refused(_) => self.plan.former.is_some(),
+            Outcome::Granted(_) | Outcome::Revived | Outcome::Failed(_) | Outcome::Unknown(_) => false,
+        };
         let Some(index) = self.rounds.iter_mut().rposition(|round| round.answer(id, outcome.clone())) else {
             return;
         };
@@ -263,6 +283,9 @@ impl<S: Source> Extend<S> {
             }
         }
         let has_replaced = self.note_replaced(id.node(), &outcome, now);
+        if revived || has_replaced {
+            self.revived.insert(id.node());
+        }
         // A key that was set anew after the lock was given back has nobody to remove it but us. Where rivals
         // may use the value too it is left to its TTL: the release has deleted there once, and a second delete
         // could hit what a rival has set since.

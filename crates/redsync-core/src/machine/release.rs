@@ -28,8 +28,10 @@ pub struct ReleasePlan {
     /// The nodes where a missing key does not tell that the lock was gone: their client may send a request twice, or
     /// an earlier release of ours went there.
     pub may_be_deleted: NodeSet,
-    /// The TTL of the keys, after which clean-up is pointless.
+    /// The TTL of the lock, in which another one who wanted to adopt it sets back what he has rotated.
     pub ttl: Ttl,
+    /// The longest TTL of its keys, after which clean-up is pointless.
+    pub lasts: Ttl,
     /// How long to wait for the nodes' replies in a round.
     pub node_timeout: Duration,
     /// The most rounds that the caller waits for, at least 1.
@@ -85,6 +87,8 @@ pub struct Release<S = Box<dyn Source>> {
     sweep: Sweep,
     outbox: VecDeque<(RequestId, Command)>,
     result: Option<Result<Released, ReleaseFailure>>,
+    /// Until when to wait for rivals that are about to set the former value back.
+    rivals_until: Moment,
     pacer: Pacer,
 }
 
@@ -104,6 +108,7 @@ impl<S: Source> Release<S> {
             sweep,
             outbox: VecDeque::new(),
             result: None,
+            rivals_until: now,
             pacer: Pacer::new(),
         };
         machine.collect(now);
@@ -191,7 +196,8 @@ impl<S: Source> Release<S> {
 
     fn end_call(&mut self, result: Result<Released, ReleaseFailure>, now: Moment) {
         self.result = Some(result);
-        self.phase = Phase::settling(now, self.plan.ttl);
+        self.rivals_until = now.plus(self.plan.ttl.as_duration());
+        self.phase = Phase::settling(now, self.plan.lasts);
     }
 
     fn on_tick(&mut self, now: Moment) {
@@ -199,12 +205,20 @@ impl<S: Source> Release<S> {
             Phase::Asking { until } if until <= now => self.end_round(now),
             Phase::Resting { until } if until <= now => self.start_round(now),
             Phase::Settling { until } if until <= now => self.sweep.stop(),
-            Phase::Settling { .. } if self.pacer.is_due(now) => self.sweep.retry(),
+            Phase::Settling { .. } if self.pacer.is_due(now) => self.clean_on(now),
             Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
         }
         if self.phase.is_waited_for() && self.plan.deadline.is_some_and(|deadline| deadline <= now) {
             self.conclude(GaveUp::Deadline, now);
         }
+    }
+
+    /// Whoever still stands where a rival stood when the time is over has adopted the lock after us.
+    fn clean_on(&mut self, now: Moment) {
+        if self.rivals_until <= now {
+            self.sweep.leave_to_rivals();
+        }
+        self.sweep.retry();
     }
 
     /// An unconfirmed delete of a value that rivals may use too is kept in mind, see [`Machine::in_doubt`].
@@ -216,6 +230,9 @@ impl<S: Source> Release<S> {
         self.outbox.extend(std::iter::from_fn(|| self.sweep.next_request(&mut self.ids, now)));
         if matches!(self.phase, Phase::Settling { .. }) && !self.sweep.retriable().is_empty() {
             self.pacer.arm(now);
+            if now < self.rivals_until {
+                self.pacer.arm_by(self.rivals_until);
+            }
         }
     }
 }

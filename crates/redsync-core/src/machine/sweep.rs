@@ -119,6 +119,11 @@ impl Sweep {
         self.resend = resend;
     }
 
+    /// Nobody is about to set the former value back any more.
+    pub(super) fn leave_to_rivals(&mut self) {
+        self.resend.after_rivals = false;
+    }
+
     /// Wants the value deleted at `node`; once more if a delete is on its way already.
     pub(super) fn want(&mut self, node: usize) {
         if let Some(cell) = self.cells.get_mut(node) {

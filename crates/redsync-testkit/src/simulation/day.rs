@@ -205,9 +205,17 @@ impl Scenery {
         for server in &self.stage.servers {
             server.node().execute(&["DEL", guard.name()]).map_err(|error| error.to_string())?;
         }
-        match self.stage.once_in(2) {
-            true => release(guard, self.gone()).await,
-            false => lost(guard, self.gone()).await,
+        match self.stage.pick(3) {
+            0 => release(guard, self.gone()).await,
+            1 => lost(guard, self.gone()).await,
+            _ => {
+                let handed_over = guard.hand_over(LONG).await.map(drop);
+                let error = handed_over.err().ok_or("a lock was handed over that nobody held")?;
+                is(error.kind(), ErrorKind::Lost)?;
+                // It was set anew wherever anybody could be asked.
+                self.stage.wait(INSTANT).await;
+                release(error.into_guard(), Released::Held).await
+            }
         }
     }
 

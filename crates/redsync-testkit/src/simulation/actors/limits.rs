@@ -10,20 +10,29 @@ pub(super) struct Limits {
     lock: Duration,
     extend: Duration,
     extend_by_value: Duration,
+    hand_over: Duration,
     release: Duration,
 }
 
 impl Limits {
     /// The same for all.
     pub(super) fn deadline(deadline: Duration) -> Self {
-        Self { lock: deadline, extend: deadline, extend_by_value: deadline, release: deadline }
+        Self {
+            lock: deadline,
+            extend: deadline,
+            extend_by_value: deadline,
+            hand_over: deadline,
+            release: deadline,
+        }
     }
 
     /// So many tries of this length, by what is called.
     pub(super) fn tries(each: Duration, lock: u32, extend: u32, release: u32) -> Self {
         let (lock, extend_by_value, release) = (lock * each, extend * each, release * each);
-        // A guard's extension begins anew once where another one has succeeded meanwhile.
-        Self { lock, extend: 2 * extend_by_value, extend_by_value, release }
+        // A guard's extension begins anew once where another one has succeeded meanwhile; a hand-over has another try, at the
+        // nodes that missed the lock.
+        let (extend, hand_over) = (2 * extend_by_value, extend_by_value + each);
+        Self { lock, extend, extend_by_value, hand_over, release }
     }
 
     /// So much longer for each try of what draws a fencing number.
@@ -37,7 +46,8 @@ impl Limits {
             Op::Lock | Op::TryLock | Op::LockUnless | Op::Adopt => self.lock,
             Op::Extend => self.extend,
             // One extension of its own, and nothing that begins anew.
-            Op::ExtendByValue | Op::HandOver => self.extend_by_value,
+            Op::ExtendByValue => self.extend_by_value,
+            Op::HandOver => self.hand_over,
             Op::Release | Op::Drop | Op::Leave | Op::Unlock | Op::HandBack => self.release,
         }
     }

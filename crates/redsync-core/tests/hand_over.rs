@@ -1,0 +1,176 @@
+//! P6 and P2: how a lock becomes a token, and what is left of it where that fails or ends.
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests state what they expect")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{NAME, Quorum, TTL, ms};
+use redsync_core::{ErrorKind, Guard, LockToken, Loss, Runtime};
+use redsync_testkit::{cancel::drop_after, memory};
+
+const WAIT: Duration = Duration::from_secs(600);
+
+fn handed_over(quorum: &Quorum) -> LockToken {
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.block_on(guard.hand_over(WAIT)).expect("reachable")
+}
+
+fn adopt(quorum: &Quorum, token: &LockToken) -> Guard {
+    quorum.block_on(quorum.redsync.adopt(token)).expect("the only one")
+}
+
+/// The quorum's nodes are out of reach for longer than the TTL of a lock that is held.
+fn away_for_longer_than_the_ttl(quorum: &Quorum, nodes: &[usize]) {
+    nodes.iter().for_each(|node| quorum.nodes[*node].stop());
+    quorum.run_for(TTL + ms(1000));
+    nodes.iter().for_each(|node| quorum.nodes[*node].start());
+    quorum.settle();
+}
+
+#[test]
+fn nodes_that_missed_the_lock_get_it_when_it_is_handed_over() {
+    let quorum = Quorum::of(3);
+    quorum.nodes[2].set(NAME, "a rival's", Some(ms(50)));
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("two are free");
+    quorum.run_for(ms(60));
+    assert_eq!(quorum.values()[2], None);
+    let token = quorum.block_on(guard.hand_over(WAIT)).expect("reachable");
+    assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())));
+    assert!(quorum.nodes.iter().all(|node| node.ttl(NAME) > Some(WAIT)));
+}
+
+#[test]
+fn a_failed_hand_over_gives_the_guard_back_and_a_dropped_one_releases() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    let error = quorum.block_on(guard.hand_over(Duration::ZERO)).expect_err("no wait");
+    assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+    quorum.nodes.iter().for_each(|node| node.stop());
+    let error = quorum.block_on(error.into_guard().hand_over(WAIT)).expect_err("down");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    let guard = error.into_guard();
+    assert!(guard.is_valid());
+    quorum.nodes.iter().for_each(|node| node.start());
+    assert!(quorum.block_on(drop_after(1, guard.hand_over(WAIT))).is_none());
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn a_node_that_hangs_does_not_outlast_the_validity_of_what_is_handed_over() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.run_for(guard.valid_for() - ms(50));
+    quorum.nodes[2].pause();
+    let token = quorum.block_on(guard.hand_over(WAIT)).expect("a quorum has answered in time");
+    drop(adopt(&quorum, &token));
+}
+
+#[test]
+fn a_lock_whose_token_could_not_be_sent_stays_with_its_guard() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().with_value("long".repeat(2000)).lock()).expect("free");
+    let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("too long");
+    assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+    assert!(error.into_guard().is_valid());
+}
+
+#[test]
+fn a_lock_that_somebody_ended_is_not_brought_back_by_a_hand_over() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.block_on(quorum.other_process().resume(NAME, guard.value()).release()).expect("reachable");
+    quorum.settle();
+    let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("no node has it");
+    assert_eq!(error.kind(), ErrorKind::Lost, "{error}");
+    assert!(error.to_string().contains("hand over"), "{error}");
+    let guard = error.into_guard();
+    assert!(!guard.is_valid());
+    // What was set anew goes with the guard.
+    drop(guard);
+    quorum.settle();
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+/// The answers to an extension in the background come while the lock is handed over.
+#[test]
+fn a_lock_is_never_both_told_to_be_gone_and_handed_over() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().auto_extend(true).lock()).expect("free");
+    let lost = guard.lost();
+    quorum.block_on(quorum.redsync.resume(NAME, guard.value()).release()).expect("reachable");
+    quorum.settle();
+    quorum.nodes.iter().for_each(|node| node.delay_replies(ms(100)));
+    quorum.run_for(TTL / 3 + ms(40));
+    let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("no node has it");
+    assert_eq!((error.kind(), quorum.block_on(lost)), (ErrorKind::Lost, Loss::Gone), "{error}");
+}
+
+#[test]
+fn what_a_failed_hand_over_has_lengthened_is_removed_whenever_the_nodes_come_back() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().extend_tries(1).lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Broken));
+    let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("no quorum has answered");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Never));
+    quorum.nodes[..2].iter().for_each(|node| node.stop());
+    drop(error);
+    away_for_longer_than_the_ttl(&quorum, &[0, 1]);
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn what_a_node_has_that_missed_the_adoption_is_removed_whenever_it_comes_back() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    quorum.nodes[2].stop();
+    quorum.block_on(adopt(&quorum, &token).release()).expect("reachable");
+    away_for_longer_than_the_ttl(&quorum, &[2]);
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn what_a_failed_hand_back_has_lengthened_is_removed_whenever_the_nodes_come_back() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    let guard = quorum.block_on(quorum.mutex().release_tries(1).adopt(&token)).expect("the only one");
+    quorum.settle();
+    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Broken));
+    let error = quorum.block_on(guard.hand_back(&token)).expect_err("no quorum has answered");
+    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Never));
+    quorum.nodes[..2].iter().for_each(|node| node.stop());
+    drop(error);
+    away_for_longer_than_the_ttl(&quorum, &[0, 1]);
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+/// Otherwise the lock would hang on the nodes that were in reach when it was adopted.
+#[test]
+fn renewal_takes_in_a_node_that_missed_the_adoption() {
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    quorum.nodes[2].stop();
+    let guard = adopt(&quorum, &token);
+    quorum.nodes[2].start();
+    let pause = || quorum.runtime.sleep_until(quorum.runtime.now().plus(TTL * 2));
+    let work = async {
+        pause().await;
+        quorum.nodes[1].stop();
+        pause().await;
+    };
+    quorum.block_on(guard.keep(work)).expect("two of three nodes were up all the time");
+    assert_eq!(quorum.values()[2].as_deref(), Some(guard.value()));
+}
+
+#[test]
+fn a_lock_does_not_go_back_to_a_token_of_other_nodes() {
+    let (three, one) = (Quorum::of(3), Quorum::of(1));
+    let token = handed_over(&three);
+    let guard = one.block_on(one.mutex().lock()).expect("free");
+    let error = one.block_on(guard.hand_back(&token)).expect_err("nobody could adopt it there");
+    assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+    assert!(error.into_guard().is_valid());
+}
