@@ -11,13 +11,13 @@ mod common;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use common::{NAME, Quorum, TTL, counting::Counting, ms};
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, join_all, ready, select};
 use redsync_core::{
     BoxFuture, ErrorKind, Guard, Loss, Mutex, Node, NodeError, Redsync, Released, Reply, Request, Runtime,
 };
@@ -426,6 +426,50 @@ fn many_locks_share_one_task_and_one_timer_and_go_together() {
     quorum.block_on(redsync.settled());
     quorum.run_for(ms(0));
     assert_eq!((quorum.keys_left(), quorum.runtime.tasks_alive(), counting.timers()), (0, 0, 0));
+}
+
+#[test]
+fn the_pause_after_a_failure_is_kept_beside_a_lock_that_falls_due_more_often() {
+    let alone = tries_of_a_rejected_lock(None);
+    // From a third of its TTL on, a second apart.
+    assert!((35..=41).contains(&alone), "{alone}");
+    for ttl in [ms(1000), ms(100)] {
+        let beside = tries_of_a_rejected_lock(Some(ttl));
+        assert!(beside.abs_diff(alone) <= 2, "beside a TTL of {ttl:?}: {beside}, alone {alone}");
+    }
+}
+
+/// How often a lock with a TTL of a minute is tried to be extended while its node rejects that, beside a healthy
+/// lock with a TTL of `other`.
+fn tries_of_a_rejected_lock(other: Option<Duration>) -> usize {
+    let quorum = Quorum::of(1);
+    let node = Rejecting { inner: quorum.nodes[0].clone(), rejected: Arc::default() };
+    let rejected = Arc::clone(&node.rejected);
+    let redsync = Redsync::builder(quorum.runtime.shared()).node(node).build().expect("a valid quorum");
+    let lock =
+        |name, ttl| quorum.block_on(redsync.mutex(name).ttl(ttl).auto_extend(true).lock()).expect("free");
+    let bad = lock("bad", ms(60_000));
+    let good = other.map(|ttl| lock("good", ttl));
+    quorum.run_for(ms(60_000));
+    assert!(!bad.is_valid() && good.as_ref().is_none_or(Guard::is_valid));
+    rejected.load(Ordering::SeqCst)
+}
+
+/// A node that rejects to extend one lock, and counts how often it is asked to.
+struct Rejecting {
+    inner: MemoryNode,
+    rejected: Arc<AtomicUsize>,
+}
+
+impl Node for Rejecting {
+    fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
+        // The lock is taken by a plain command.
+        if request.key() != b"bad" || request.name() != "EVALSHA" {
+            return self.inner.call(request);
+        }
+        self.rejected.fetch_add(1, Ordering::SeqCst);
+        Box::pin(ready(Err(NodeError::answered("CLUSTERDOWN", "The cluster is down", "unavailable"))))
+    }
 }
 
 #[test]

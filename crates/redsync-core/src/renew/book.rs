@@ -17,6 +17,9 @@ use crate::{
 pub(super) struct Book {
     entries: BTreeMap<u64, Entry>,
     due: BTreeSet<(Moment, u64)>,
+    /// Those in a pause after a failure stand apart from `due`, so that whoever looks there for what can go along need not
+    /// pass over them.
+    paused: BTreeSet<(Moment, u64)>,
     is_running: bool,
     /// The task's, between its turns.
     waker: Option<Waker>,
@@ -32,8 +35,8 @@ struct Entry {
     /// Whether the guard is gone.
     is_forgotten: bool,
     due: Option<Moment>,
-    /// The next extension does not begin before this.
-    earliest: Moment,
+    /// After a failure, the next extension does not begin before this, nor goes along with others.
+    paused_until: Option<Moment>,
     /// Whether the last extension has no result yet.
     is_undecided: bool,
     /// How many extensions are unsettled.
@@ -81,7 +84,7 @@ impl Book {
 
     /// What is to be done about the task, after a change.
     pub(super) fn nudge(&mut self) -> Nudge {
-        let next = self.due.first().map(|(at, _)| *at);
+        let next = self.next();
         if !self.is_running {
             self.is_running = next.is_some();
             self.sleeps_until = Some(Moment::default());
@@ -114,13 +117,14 @@ impl Book {
         self.entries.get(&id).is_some_and(Entry::is_wanted)
     }
 
-    /// Takes out what is due at `now`, with what falls due so shortly after it that it can go along. Each is to be
-    /// [decided](Self::decide), and to [land](Self::land).
+    /// Takes out what is due at `now`, with what falls due so shortly after it that it can go along, unless it is in a
+    /// pause. Each is to be [decided](Self::decide), and to [land](Self::land).
     pub(super) fn take_due(&mut self, now: Moment) -> Vec<(u64, Arc<Lock>)> {
         let mut taken = Vec::new();
-        if self.due.first().is_none_or(|(at, _)| *at > now) {
+        if self.next().is_none_or(|at| at > now) {
             return taken;
         }
+        self.end_pauses(now);
         while let Some(&(at, id)) = self.due.first() {
             let Some(entry) = self.entries.get_mut(&id) else { break };
             let horizon = now.plus(entry.lock.terms.window);
@@ -139,9 +143,22 @@ impl Book {
         taken
     }
 
-    /// An extension has its result; the next one is not to begin before `earliest`.
-    pub(super) fn decide(&mut self, id: u64, earliest: Moment, tasks: &Arc<Tasks>) {
-        self.change(id, tasks, |entry| (entry.is_undecided, entry.earliest) = (false, earliest));
+    /// Has those whose pause is over stand among the others again.
+    fn end_pauses(&mut self, now: Moment) {
+        while let Some(&(at, id)) = self.paused.first()
+            && at <= now
+        {
+            self.paused.pop_first();
+            self.due.insert((at, id));
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.paused_until = None;
+            }
+        }
+    }
+
+    /// An extension has its result; if it has failed, there is a pause before the next one.
+    pub(super) fn decide(&mut self, id: u64, paused_until: Option<Moment>, tasks: &Arc<Tasks>) {
+        self.change(id, tasks, |entry| (entry.is_undecided, entry.paused_until) = (false, paused_until));
     }
 
     /// Nothing is left to do about an extension.
@@ -156,7 +173,7 @@ impl Book {
 
     /// The task has had its turn.
     pub(super) fn rest(&mut self, waker: &Waker, has_more: bool) -> Rest {
-        let next = self.due.first().map(|(at, _)| *at);
+        let next = self.next();
         if next.is_none() && !has_more {
             self.end();
             return Rest::End;
@@ -171,13 +188,21 @@ impl Book {
         (self.is_running, self.waker) = (false, None);
     }
 
+    /// When the next one falls due.
+    fn next(&self) -> Option<Moment> {
+        let firsts = [self.due.first(), self.paused.first()];
+        firsts.into_iter().flatten().map(|(at, _)| *at).min()
+    }
+
     fn update(&mut self, id: u64, tasks: &Arc<Tasks>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         if let Some(at) = entry.due.take() {
             self.due.remove(&(at, id));
+            self.paused.remove(&(at, id));
         }
         entry.due = entry.next();
-        self.due.extend(entry.due.map(|at| (at, id)));
+        let queue = if entry.paused_until.is_some() { &mut self.paused } else { &mut self.due };
+        queue.extend(entry.due.map(|at| (at, id)));
         match entry.in_flight > 0 && !entry.is_wanted() {
             true => _ = entry.settling.get_or_insert_with(|| tasks.start()),
             false => entry.settling = None,
@@ -196,7 +221,7 @@ impl Entry {
             is_stopped: false,
             is_forgotten: false,
             due: None,
-            earliest: Moment::default(),
+            paused_until: None,
             is_undecided: false,
             in_flight: 0,
             settling: None,
@@ -208,7 +233,8 @@ impl Entry {
     }
 
     fn next(&self) -> Option<Moment> {
-        if self.is_wanted() && !self.is_undecided { self.lock.due(self.earliest) } else { None }
+        let earliest = self.paused_until.unwrap_or_default();
+        if self.is_wanted() && !self.is_undecided { self.lock.due(earliest) } else { None }
     }
 
     fn begin(&mut self) -> Arc<Lock> {

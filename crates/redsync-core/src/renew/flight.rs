@@ -55,7 +55,7 @@ impl Flight {
             }
             None => false,
         };
-        self.decide(if is_extended { now } else { now.plus(self.lock.terms.pause) });
+        self.decide(is_extended);
         is_extended
     }
 
@@ -71,9 +71,11 @@ impl Flight {
         self.world.renewals.book().is_wanted(self.id)
     }
 
-    fn decide(&mut self, earliest: Moment) {
+    fn decide(&mut self, is_extended: bool) {
         self.is_decided = true;
-        self.world.with_book(|book| book.decide(self.id, earliest, &self.world.tasks));
+        let pause_ends = self.world.runtime.now().plus(self.lock.terms.pause);
+        let paused_until = Some(pause_ends).filter(|_| !is_extended);
+        self.world.with_book(|book| book.decide(self.id, paused_until, &self.world.tasks));
     }
 }
 
@@ -81,7 +83,7 @@ impl Drop for Flight {
     /// Counts on the destructor, since a runtime that shuts down drops its tasks unfinished.
     fn drop(&mut self) {
         if !self.is_decided {
-            self.decide(self.world.runtime.now().plus(self.lock.terms.pause));
+            self.decide(false);
         }
         self.world.with_book(|book| book.land(self.id, &self.world.tasks));
     }
