@@ -26,7 +26,7 @@ pub(crate) struct Held {
     pub(crate) adopted_from: Option<Value>,
     state: Mutex<State>,
     given_back: Event,
-    /// Notified when the lock is lost by anything but time.
+    /// Notified when the lock is lost by anything but time, and when whoever waits for that is to look around.
     lost: Event,
 }
 
@@ -202,7 +202,12 @@ impl Held {
         (state.loss, state.valid_until())
     }
 
-    /// Notified when the lock is lost from now on, by anything but time.
+    /// Wakes whoever waits for the loss of the lock, though it is not lost.
+    pub(crate) fn stir(&self) {
+        self.lost.notify(usize::MAX);
+    }
+
+    /// Notified when the lock is lost from now on, by anything but time, or [stirred](Self::stir).
     pub(crate) fn on_loss(&self) -> EventListener {
         self.lost.listen()
     }

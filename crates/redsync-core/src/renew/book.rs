@@ -21,6 +21,8 @@ pub(super) struct Book {
     /// pass over them.
     paused: BTreeSet<(Moment, u64)>,
     is_running: bool,
+    /// Whether anybody left the locks to the task that runs, after the one who spawned it.
+    is_relied_on: bool,
     /// The task's, between its turns.
     waker: Option<Waker>,
     /// When the task wakes by itself. While it has its turn that is the origin of time, which nothing is earlier than.
@@ -86,10 +88,11 @@ impl Book {
     pub(super) fn nudge(&mut self) -> Nudge {
         let next = self.next();
         if !self.is_running {
-            self.is_running = next.is_some();
+            (self.is_running, self.is_relied_on) = (next.is_some(), false);
             self.sleeps_until = Some(Moment::default());
             return if self.is_running { Nudge::Spawn } else { Nudge::Nothing };
         }
+        self.is_relied_on = true;
         let is_called_for = match (next, self.sleeps_until) {
             (Some(at), Some(until)) => at < until,
             (Some(_), None) => true,
@@ -168,6 +171,7 @@ impl Book {
 
     /// The task begins its turn: what changes from now on it will see.
     pub(super) fn wake_up(&mut self) {
+        self.is_relied_on = true;
         (self.sleeps_until, self.waker) = (Some(Moment::default()), None);
     }
 
@@ -183,8 +187,17 @@ impl Book {
         Rest::Until(next)
     }
 
-    /// The task is gone.
-    pub(super) fn end(&mut self) {
+    /// The task is gone before its end. Returns the locks to be looked after again, by whoever has them extended.
+    ///
+    /// A task that had no turn and that nobody relied on leaves none: who spawned it is where nothing can be spawned, and
+    /// would be told so for ever.
+    pub(super) fn abandon(&mut self) -> Vec<Arc<Lock>> {
+        self.end();
+        let wanted = self.entries.values().filter(|entry| self.is_relied_on && entry.is_wanted());
+        wanted.map(|entry| Arc::clone(&entry.lock)).collect()
+    }
+
+    fn end(&mut self) {
         (self.is_running, self.waker) = (false, None);
     }
 

@@ -77,7 +77,10 @@ impl Guard {
             if let Poll::Ready(loss) = Pin::new(&mut lost).poll(cx) {
                 return Poll::Ready(Err(LostError::new(self.watch.name(), loss)));
             }
-            wanted.get_or_insert_with(|| self.watch.want());
+            match wanted {
+                Some(_) => self.watch.go_on(),
+                None => wanted = Some(self.watch.want()),
+            }
             work.as_mut().poll(cx).map(Ok)
         });
         result.await

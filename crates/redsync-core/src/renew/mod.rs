@@ -5,6 +5,9 @@
 //! costs its entry, and no task and no timer. One that is being extended has what any call has, beside the others,
 //! so that none waits for another.
 //!
+//! The task runs where something was to be extended first. When that runtime ends before the task does, the task wakes
+//! whoever keeps work under one of its locks, in other runtimes too, and the first of them to look begins a new one.
+//!
 //! Whether a lock is lost by time is left to nobody's reply and to no task: [`Lost`] has a timer of its own and goes by
 //! the clock.
 

@@ -77,10 +77,15 @@ impl Future for Task {
 }
 
 impl Drop for Task {
-    /// A runtime that shuts down drops its tasks unfinished; the next lock that is to be extended begins a new one.
+    /// A runtime that shuts down drops its tasks unfinished. Whoever keeps a lock in another one begins a new task there;
+    /// otherwise the next lock that is to be extended does.
     fn drop(&mut self) {
-        if !self.has_ended {
-            self.world.renewals.book().end();
+        if self.has_ended {
+            return;
         }
+        // While the book still takes the task for running, so that what the extensions leave spawns nothing here.
+        self.in_flight.clear();
+        let abandoned = self.world.renewals.book().abandon();
+        abandoned.iter().for_each(|lock| lock.held.stir());
     }
 }

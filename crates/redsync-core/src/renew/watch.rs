@@ -42,6 +42,11 @@ impl Watch {
         Wanted(self)
     }
 
+    /// Sees to it that the renewal goes on, if the runtime that it ran on has ended.
+    pub(super) fn go_on(&self) {
+        self.world.with_book(|_| ());
+    }
+
     /// Resolves when the lock is lost.
     pub(super) fn lost(&self) -> Lost {
         Lost::new(Arc::clone(&self.world.runtime), Arc::clone(&self.lock.held), self.lock.terms)
