@@ -32,6 +32,13 @@ impl Mutex {
     /// at a time. A fencing number is drawn where the token has one. Who shares the nodes with another delivery
     /// tries again, up to [`tries`](Self::tries) times.
     ///
+    /// For the call itself count [`ttl`](Self::ttl), [`tries`](Self::tries), [`retry_delay`](Self::retry_delay),
+    /// [`deadline`](Self::deadline), [`node_timeout`](Self::node_timeout) or [`timeout_factor`](Self::timeout_factor), and
+    /// [`drift_factor`](Self::drift_factor); the guard has these and all that say how a lock is extended, kept and
+    /// released. [`wait_for_all`](Self::wait_for_all) and [`shuffle_nodes`](Self::shuffle_nodes) do not count, nor do
+    /// [`label`](Self::label), [`with_value`](Self::with_value) and [`value_fn`](Self::value_fn), since the value is generated,
+    /// nor [`fenced`](Self::fenced), since the token decides.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::AlreadyAdopted`](crate::ErrorKind::AlreadyAdopted) when another delivery has the lock,

@@ -23,7 +23,8 @@ use crate::{
 
 /// Locks on one set of nodes.
 ///
-/// Cheap to clone; clones share everything. One for each set of nodes is enough for a process.
+/// Cheap to clone; clones share everything. One for each set of nodes is enough for a process, or for each of its
+/// async runtimes [where locks are extended in the background](Mutex::auto_extend).
 #[derive(Clone)]
 pub struct Redsync {
     world: Arc<World>,

@@ -11,6 +11,16 @@ use crate::{NoRuntime, clock};
 ///
 /// Work runs on the runtime that the calling thread is in, and ends with it: a guard that is dropped in a
 /// runtime of its own that ends at once is released by its TTL only. `Redsync::settled` waits for such work.
+///
+/// # Several runtimes
+///
+/// The locks of one `Redsync` and its clones are extended by one task, on the runtime where one of them was first to
+/// be extended. While that runtime is blocked, or nobody drives it, none of them is extended, whichever runtime it is
+/// held in. So a program with several runtimes, such as one for each worker thread, builds a `Redsync` for each.
+///
+/// When that runtime ends, the locks under a `Guard::keep` in another one are still extended, by a task there, and the
+/// others with them. Where there is no such work, locks with `auto_extend` are extended no more until the next one is
+/// taken.
 #[derive(Clone, Debug)]
 pub struct TokioRuntime {
     captured: Handle,

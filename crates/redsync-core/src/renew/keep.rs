@@ -48,6 +48,10 @@ impl Guard {
     /// The work runs in place, so it may borrow. Whenever it wakes up, the lock is looked at first: work never goes on
     /// once the loss was due. What it does between two awaits is not interrupted.
     ///
+    /// The renewal outlasts the end of the runtime that it ran on, as long as the one lasts that polls this future. One
+    /// that is blocked holds it up all the same: a program with several runtimes builds a `Redsync` for each, as
+    /// [`auto_extend`](crate::Mutex::auto_extend) says.
+    ///
     /// ```
     /// # use redsync_core::Redsync;
     /// # use redsync_testkit::{memory::MemoryNode, virtual_time::VirtualRuntime};
@@ -65,8 +69,8 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`LostError`] when the lock is lost first, with the reason; `work` has been dropped. Where work has ended in the
-    /// very turn in which the lock was lost, its output is returned.
+    /// [`LostError`] when the lock is lost first, with the reason; `work` has been dropped. Where both are due at the same
+    /// moment, the loss wins, since the lock is looked at first.
     ///
     /// # Cancel safety
     ///

@@ -13,6 +13,10 @@ impl Mutex {
     /// [`max_hold`](Self::max_hold). All locks of a [`Redsync`](crate::Redsync) share one task and one timer.
     /// [`Guard::lost`](crate::Guard::lost) tells when it was to no avail, [`Guard::keep`](crate::Guard::keep) runs work for as long as it is not.
     ///
+    /// The task runs on the runtime where one of these locks was first to be extended, so a program with several runtimes
+    /// builds a `Redsync` for each (`TokioRuntime` says more). A runtime that ends takes the renewal with it until the next
+    /// lock with this option is taken; only work under [`Guard::keep`](crate::Guard::keep) in another one takes it over before.
+    ///
     /// Nodes that are found without the key get it back, as long as a quorum has it. A lock that a quorum has no more
     /// is lost, unless it [may be revived](Self::revive_on_extend). A [fixed value](Self::with_value) is extended only
     /// where it is known to stand, since it may be a rival's elsewhere.
