@@ -52,6 +52,8 @@ impl Guard {
     /// could when it was handed over: the wait begins anew. A lock that was taken anew, since the token had expired,
     /// goes to any token of its name.
     ///
+    /// The token then stands where the lock did. Nodes that miss it are filled up by renewal, and not by this call.
+    ///
     /// An extension with [`revive_on_extend`](crate::Mutex::revive_on_extend) or [`auto_extend`](crate::Mutex::auto_extend)
     /// whose replies were lost can take the token's value with it at its nodes, if it is executed after this. Then the
     /// token ends early.
@@ -61,7 +63,9 @@ impl Guard {
     /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when its validity is over, or it stands at too few nodes by now,
     /// [`ErrorKind::Taken`](crate::ErrorKind::Taken) when somebody else has it,
     /// [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. The error gives the guard
-    /// back, to try again or to release it. It is not valid any more, since the token may be.
+    /// back, to try again or to release it. It is not valid any more, since the token may be. A release, which dropping it
+    /// is too, takes the token's value with it wherever that stands by then. Where the token is to be delivered again,
+    /// [`leave`](Self::leave) the guard: what is left of its lock ends with its TTL.
     ///
     /// # Cancel safety
     ///

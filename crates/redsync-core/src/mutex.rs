@@ -145,7 +145,8 @@ impl Mutex {
 
     /// Gives the lock a [fencing number](Guard::fence), greater than that of every earlier holder.
     ///
-    /// It comes from a counter beside the lock, which the servers keep for a day longer than the lock. A lock with a
+    /// It comes from a counter beside the lock, which the servers keep for a day longer than the lock; only a
+    /// [hand-back](Guard::hand_back) does not lengthen that, which matters where tokens wait for days. A lock with a
     /// fencing number costs a script; where the nodes' counters are not in step, another round trip.
     ///
     /// A lock that is adopted has a fencing number if it had one when it was handed over; this option does not matter

@@ -263,7 +263,7 @@ impl Runtime for ByTheWall {
     "adopted after its validity" ["adopt-ticks"]:
         TRANSFER: "Verdict::Won if now >= current.valid_until => self.lose(now)," => "";
     "a counter that could not be raised counts" only "fence-stale":
-        FENCING: "                cell.stands = None;\n" => "                cell.stands = self.highest;\n";
+        FENCING: "        cell.stands = None;\n" => "        cell.stands = self.highest;\n";
     "an adoption draws no number of its own" only "fence-adopt":
         NODE: "            let fence = proposal.map(|proposal| self.draw(proposal));\n            self.key = Some(to);" => "            let fence = proposal.map(|_| self.counter);\n            self.key = Some(to);",
         FENCED_SERVER: "        stands if stands > 0 && !is_new => stands," => "        stands if stands > 0 || is_new => stands,";

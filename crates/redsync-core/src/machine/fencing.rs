@@ -68,18 +68,16 @@ impl Fencing {
     /// Takes in a reply; says whether it answers a request to raise a counter.
     pub(super) fn answer(&mut self, id: RequestId, outcome: &Outcome) -> bool {
         let Some(cell) = self.cells.get_mut(id.node()) else { return false };
-        if cell.raising.is_none_or(|(sent, _)| sent != id) {
-            return false;
-        }
-        cell.raising = None;
-        match outcome {
-            Outcome::Granted(grant) => {
-                grant.fence.into_iter().for_each(|stands| self.note(id.node(), stands))
-            }
-            // It has lost the lock, or is out of reach: it does not count any more.
-            Outcome::Revived | Outcome::Refused(_) | Outcome::Failed(_) | Outcome::Unknown(_) => {
-                cell.stands = None;
-            }
+        let Some((_, to)) = cell.raising.take_if(|(sent, _)| *sent == id) else { return false };
+        // It has lost the lock, or is out of reach, or was not raised, which would be asked for again and again: it does
+        // not count any more.
+        cell.stands = None;
+        if let Outcome::Granted(grant) = outcome {
+            grant
+                .fence
+                .into_iter()
+                .filter(|stands| *stands >= to)
+                .for_each(|stands| self.note(id.node(), stands));
         }
         true
     }
@@ -143,6 +141,19 @@ mod tests {
         assert_eq!(fencing.verdict(quorum, 0), Verdict::Pending);
         assert!(fencing.answer(ids[1], &at(6)));
         assert_eq!(fencing.verdict(quorum, 0), Verdict::Won);
+    }
+
+    #[test]
+    fn a_node_that_does_not_do_as_it_says_is_not_asked_again() {
+        for fence in [None, Some(5), Some(8)] {
+            let (mut fencing, quorum, mut ids) = three();
+            fencing.note(0, 5);
+            fencing.note(1, 9);
+            let [(id, 9)] = fencing.raise(&mut ids)[..] else { panic!("one request") };
+            assert!(fencing.answer(id, &Outcome::Granted(Grant { fence, left: None })));
+            assert!(fencing.raise(&mut ids).is_empty(), "{fence:?}");
+            assert_eq!(fencing.verdict(quorum, 0), Verdict::Lost, "{fence:?}");
+        }
     }
 
     #[test]
