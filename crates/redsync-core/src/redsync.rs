@@ -58,8 +58,8 @@ impl Redsync {
     /// Resolves when nothing goes on in the background any more: clean-up, late replies, releases of
     /// dropped guards. That locks which are held are extended there does not count.
     ///
-    /// That takes up to the longest TTL in use while a node cannot be reached: give it a time-out of your own where
-    /// a process has to end sooner, and the TTL does the rest.
+    /// That takes up to the longest TTL in use while a node cannot be reached, where a lock has been adopted the wait that
+    /// its token was given: give it a time-out of your own where a process has to end sooner, and the TTL does the rest.
     ///
     /// # Cancel safety
     ///
