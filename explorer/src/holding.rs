@@ -7,7 +7,7 @@ use redsync_core::{
     machine::{Lease, Machine, NodeSet},
 };
 
-use crate::{held::Held, plans};
+use crate::{held::Held, plans, target::Lasting};
 
 /// A lock that a client holds or held.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Holding {
     /// By the token.
     pub(crate) fn adopted(lease: Lease, round: u8) -> Self {
         let Self { held, fenced, .. } = Self::new(lease, round);
-        Self { held: held.adopted(plans::token(), false, plans::endless()), round, fenced }
+        Self { held: held.adopted(plans::token(), false, Lasting::NOWHERE), round, fenced }
     }
 
     /// Takes in what a machine has found out, as the façade does until the lock is given back.
@@ -53,7 +53,7 @@ impl Clone for Holding {
         };
         let held = Held::new(Arc::clone(&self.held.name), lease);
         let held = if self.held.adopted_from.is_some() {
-            held.adopted(plans::token(), false, plans::endless())
+            held.adopted(plans::token(), false, Lasting::NOWHERE)
         } else {
             held
         };

@@ -61,7 +61,8 @@ pub(crate) fn extend(search: &Search, role: &Role, target: Target) -> ExtendPlan
         asked: target.nodes,
         ttl: ttl(search),
         revive: role.revive,
-        revives_lost: true,
+        fills: false,
+        refilled: target.refilled,
         may_repeat: NodeSet::EMPTY,
         drift: Drift::DEFAULT,
         node_timeout: search.node_timeout(),
@@ -75,14 +76,15 @@ pub(crate) fn extend(search: &Search, role: &Role, target: Target) -> ExtendPlan
 pub(crate) fn hand_over(search: &Search, role: &Role, target: Target) -> ExtendPlan {
     ExtendPlan {
         ttl: wait(search),
-        revive: true,
-        revives_lost: false,
+        revive: false,
+        fills: true,
         wait_for_all: true,
         ..extend(search, role, target)
     }
 }
 
 pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePlan {
+    let lasting = target.lasts.or(target.former_lasts);
     ReleasePlan {
         quorum: role.quorum,
         resend: target.resend(search.node_timeout()),
@@ -92,7 +94,8 @@ pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePl
         asked: target.nodes,
         may_be_deleted: target.may_be_deleted,
         ttl: ttl(search),
-        lasts: target.lasts.map_or(ttl(search), |lasts| lasts.max(ttl(search))),
+        lasting: lasting.nodes,
+        lasts_until: lasting.until,
         node_timeout: search.node_timeout(),
         tries: role.release_tries,
         delay: DELAY,

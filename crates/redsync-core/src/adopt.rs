@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Error, Guard, InvalidOption, LockToken, Mutex, Redsync, held::Held, options::Settings, wire::counter_key,
+    Error, Guard, InvalidOption, LockToken, Mutex, Redsync, held::Held, options::Settings, target::Lasting,
+    wire::counter_key,
 };
 
 impl Redsync {
@@ -57,8 +58,8 @@ impl Mutex {
         match drive.result_unless(closing).await {
             Ok(lease) => {
                 let held = Held::new(Arc::clone(&self.name), lease);
-                let parts = token.parts();
-                let held = Arc::new(held.adopted(token.secret().clone(), parts.exact, parts.wait));
+                let lasts = Lasting { nodes: self.world.all_nodes(), until: self.world.until_over(token) };
+                let held = Arc::new(held.adopted(token.secret().clone(), token.parts().exact, lasts));
                 drop(drive.following(Arc::clone(&held)));
                 Ok(Guard::new(Arc::clone(&self.world), held, settings))
             }

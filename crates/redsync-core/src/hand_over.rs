@@ -18,7 +18,8 @@ impl Guard {
     /// # Errors
     ///
     /// As [`extend`](Self::extend), and [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption) for a wait that
-    /// cannot be. The error gives the guard back, as valid as it was. What was set anew or lengthened by then goes with it.
+    /// cannot be. The error gives the guard back, as valid as it was, and not valid any more where the lock is lost. What was
+    /// set anew or lengthened by then goes with it.
     ///
     /// # Cancel safety
     ///
@@ -81,8 +82,8 @@ impl Guard {
         }
         self.watch.set_renewing(false);
         let to = token.secret().clone();
-        let parts = token.parts();
-        let target = self.held.hand_back(self.world.all_nodes(), to, parts.exact, parts.wait);
+        let (all, until) = (self.world.all_nodes(), self.world.until_over(token));
+        let target = self.held.hand_back(all, to, token.parts().exact, until);
         let mut drive = self.world.hand_back(token, &self.settings, target);
         match drive.result().await {
             Ok(_) => {
@@ -115,16 +116,17 @@ impl Guard {
 
     /// The TTL with which the lock can still be adopted when the wait is over.
     fn ttl_to_wait(&self, wait: Duration) -> Option<Ttl> {
-        let adopted_by = wait.checked_add(self.settings.node_timeout)?;
+        // The nodes are asked once, and those that miss the lock once more.
+        let adopted_by = wait.checked_add(self.settings.node_timeout.checked_mul(2)?)?;
         self.settings.drift.ttl_for(adopted_by).filter(|_| !wait.is_zero())
     }
 
     /// Lets the lock last for the wait, at every node in reach, and returns until when that is.
     async fn extend_for_all(&self, wait: Ttl) -> Result<Moment, ExtendFailure> {
-        let revive = !self.held.exact;
-        let target = self.held.to_hand_over(self.world.all_nodes(), wait, revive);
+        let fills = !self.held.exact;
+        let target = self.held.to_extend(self.world.all_nodes(), fills);
         let plan = self.world.extend_plan(&self.settings, target, self.world.runtime.now());
-        let plan = ExtendPlan { ttl: wait, revive, revives_lost: false, wait_for_all: true, ..plan };
+        let plan = ExtendPlan { ttl: wait, revive: false, fills, wait_for_all: true, ..plan };
         let mut drive = self.world.extend_by(&self.held.name, plan).following(Arc::clone(&self.held));
         let valid_until = drive.result().await?;
         // An extension in the background may have found it lost meanwhile.

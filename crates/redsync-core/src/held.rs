@@ -8,9 +8,9 @@ use std::{
 use event_listener::{Event, EventListener};
 
 use crate::{
-    Loss, Moment, Ttl, Value,
+    Loss, Moment, Value,
     machine::{self, Lease, Machine, NodeSet},
-    target::Target,
+    target::{Lasting, Target},
 };
 
 /// A lock that this process holds or held.
@@ -29,6 +29,9 @@ pub(crate) struct Held {
     /// Notified when the lock is lost by anything but time, and when whoever waits for that is to look around.
     lost: Event,
 }
+
+/// What has a number of its own beside those of the machines.
+const HAND_BACK: u64 = 0;
 
 /// How a guard ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +62,12 @@ pub(crate) struct State {
     followers: u64,
     /// The value that the lock was adopted from, or is being handed back to: where it stands it goes with the lock.
     former: Option<Value>,
-    /// The longest TTL that a key of it may have, where that is not the guard's own: what waits in a queue lasts longer.
-    lasts: Option<Ttl>,
+    /// Where the former value may stand, until its wait is over.
+    former_lasts: Lasting,
+    /// By the number of what has failed to give the lock away: where the value itself may stand for a wait.
+    lasts: Vec<(u64, Lasting)>,
+    /// Where the value was found missing, and may have been set anew: that it stands there proves nothing.
+    refilled: NodeSet,
     /// How the guard has ended, if it has. Grants that arrive after that are to be undone.
     ending: Option<Ending>,
     /// Why this process has the lock no more, where that is not a matter of time.
@@ -83,11 +90,19 @@ impl State {
     pub(crate) fn note<M: Machine>(&mut self, machine: &M, number: u64) {
         if let Some((nodes, until)) = machine.held_until() {
             match until.cmp(&self.held_until) {
-                Ordering::Greater => (self.nodes, self.held_until) = (nodes, until),
+                Ordering::Greater => {
+                    (self.nodes, self.held_until) = (nodes, until);
+                    self.refilled = NodeSet::EMPTY;
+                }
                 Ordering::Equal => self.nodes = self.nodes.union(nodes),
                 Ordering::Less => {}
             }
         }
+        if machine.held_until().is_none() {
+            self.refilled = self.refilled.union(machine.filled());
+        }
+        self.lasts.retain(|(other, _)| *other != number);
+        self.lasts.extend(machine.lengthened().map(|(nodes, until)| (number, Lasting { nodes, until })));
         self.undoing.retain(|(other, _)| *other != number);
         self.undoing.extend(Some((number, machine.may_undo())).filter(|(_, nodes)| !nodes.is_empty()));
         self.absent = self.absent.union(machine.absent()).without(machine.held().union(self.revivable));
@@ -96,10 +111,6 @@ impl State {
     /// One that is being given back is nobody's to rely on, whatever becomes of the release.
     fn valid_until(&self) -> Moment {
         if self.ending.is_some() { Moment::default() } else { self.valid_until }
-    }
-
-    fn will_last(&mut self, ttl: Ttl) {
-        self.lasts = self.lasts.max(Some(ttl));
     }
 
     /// How the guard has ended, if it has.
@@ -133,7 +144,9 @@ impl Held {
             undoing: Vec::new(),
             followers: 0,
             former: None,
-            lasts: None,
+            former_lasts: Lasting::NOWHERE,
+            lasts: Vec::new(),
+            refilled: NodeSet::EMPTY,
             ending: None,
             loss: None,
         };
@@ -141,12 +154,12 @@ impl Held {
         Self { name, value, exact, fence, adopted_from: None, state, given_back, lost }
     }
 
-    /// The lock was adopted from a token with this value, which rivals may use too or not, and stands for so long where
+    /// The lock was adopted from a token with this value, which rivals may use too or not, and stands until then where
     /// the adoption has not come.
-    pub(crate) fn adopted(self, from: Value, exact: bool, wait: Ttl) -> Self {
+    pub(crate) fn adopted(self, from: Value, exact: bool, lasts: Lasting) -> Self {
         let mut state = self.state();
         state.former = Some(from.clone()).filter(|_| !exact);
-        state.will_last(wait);
+        state.former_lasts = lasts;
         drop(state);
         Self { adopted_from: Some(from), ..self }
     }
@@ -224,12 +237,6 @@ impl Held {
         Some(Target { valid_until: Some(state.valid_until()), ..self.target(&state, nodes) })
     }
 
-    /// What to extend for a token that waits for so long.
-    pub(crate) fn to_hand_over(&self, all: NodeSet, wait: Ttl, revive: bool) -> Target {
-        self.state().will_last(wait);
-        self.to_extend(all, revive)
-    }
-
     /// What to extend, of so many nodes.
     pub(crate) fn to_extend(&self, all: NodeSet, revive: bool) -> Target {
         let mut state = self.state();
@@ -262,12 +269,12 @@ impl Held {
 
     /// Marks the lock as going back to the token of this value, and returns what to rotate. From then on nobody can rely
     /// on the lock, since the token may be adopted.
-    pub(crate) fn hand_back(&self, all: NodeSet, to: Value, exact: bool, wait: Ttl) -> Target {
+    pub(crate) fn hand_back(&self, all: NodeSet, to: Value, exact: bool, until: Moment) -> Target {
         let mut state = self.state();
-        state.will_last(wait);
         state.ending = Some(Ending::HandedBack);
         let target = self.target(&state, all);
         state.former = Some(to).filter(|_| !exact);
+        state.lasts.push((HAND_BACK, Lasting { nodes: all, until }));
         self.end(state, Loss::GivenBack);
         self.given_back.notify(usize::MAX);
         target
@@ -292,10 +299,24 @@ impl Held {
     fn target(&self, state: &State, all: NodeSet) -> Target {
         let (value, exact) = (self.value.clone(), self.exact);
         let nodes = if exact { state.nodes } else { all };
-        let (former, lasts) = (state.former.clone(), state.lasts);
+        let (former, refilled) = (state.former.clone(), state.refilled);
+        let lasts = state.lasts.iter().fold(Lasting::NOWHERE, |all, (_, one)| all.or(*one));
+        let former_lasts = state.former_lasts.without(state.nodes);
         let (fence, valid_until) = (self.fence, Some(state.valid_until));
         let (may_be_deleted, may_be_anothers) = (NodeSet::EMPTY, false);
-        Target { value, exact, former, lasts, fence, nodes, may_be_deleted, may_be_anothers, valid_until }
+        Target {
+            value,
+            exact,
+            former,
+            former_lasts,
+            lasts,
+            refilled,
+            fence,
+            nodes,
+            may_be_deleted,
+            may_be_anothers,
+            valid_until,
+        }
     }
 
     /// Notified when the lock is given back from now on.

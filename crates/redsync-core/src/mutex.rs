@@ -18,7 +18,7 @@ use crate::{
     machine::{Acquire, Lease, NodeSet},
     options::{NodeTimeout, Options, Settings},
     redsync::World,
-    target::Target,
+    target::{Lasting, Target},
     wire::counter_key,
 };
 
@@ -308,7 +308,9 @@ impl Mutex {
                 value,
                 exact: true,
                 former: None,
-                lasts: None,
+                former_lasts: Lasting::NOWHERE,
+                lasts: Lasting::NOWHERE,
+                refilled: NodeSet::EMPTY,
                 fence: None,
                 nodes: self.world.all_nodes(),
                 may_be_deleted: NodeSet::EMPTY,

@@ -62,7 +62,8 @@ impl World {
             asked: target.nodes,
             ttl: settings.ttl,
             revive: settings.revive,
-            revives_lost: true,
+            fills: false,
+            refilled: target.refilled,
             wait_for_all: false,
             may_repeat: self.may_repeat,
             drift: settings.drift,
@@ -81,7 +82,7 @@ impl World {
         settings: &Settings,
         target: Target,
     ) -> Drive<Release> {
-        let now = self.runtime.now();
+        let (now, lasting) = (self.runtime.now(), target.lasts.or(target.former_lasts));
         let plan = ReleasePlan {
             quorum: self.quorum,
             resend: target.resend(settings.node_timeout),
@@ -91,7 +92,8 @@ impl World {
             asked: target.nodes,
             may_be_deleted: self.may_repeat.union(target.may_be_deleted),
             ttl: settings.ttl,
-            lasts: target.lasts.map_or(settings.ttl, |lasts| lasts.max(settings.ttl)),
+            lasting: lasting.nodes,
+            lasts_until: lasting.until,
             node_timeout: settings.node_timeout,
             tries: settings.release_tries,
             delay: settings.delay.clone(),
@@ -151,6 +153,11 @@ impl World {
     fn transfer(self: &Arc<Self>, name: &Arc<str>, plan: TransferPlan, now: Moment) -> Drive<Transfer> {
         let machine: Transfer = Transfer::new(plan, Box::new(self.generator(name)), now);
         Drive::new(Arc::clone(self), Arc::clone(name), machine)
+    }
+
+    /// When the wait of a token is over that begins, or is as good as used up, now.
+    pub(crate) fn until_over(&self, token: &LockToken) -> Moment {
+        self.runtime.now().plus(token.parts().wait.as_duration())
     }
 
     /// What to propose as a fencing number: the time in microseconds since 1970, or what comes after `last`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Moment, Ttl, Value,
+    Moment, Value,
     machine::{NodeSet, Resend},
 };
 
@@ -14,8 +14,12 @@ pub(crate) struct Target {
     pub(crate) exact: bool,
     /// The value that it was adopted from, where that may still stand.
     pub(crate) former: Option<Value>,
-    /// The longest TTL that a key of it may have, where that is not the one in the settings.
-    pub(crate) lasts: Option<Ttl>,
+    /// Where that may stand for longer than the lock.
+    pub(crate) former_lasts: Lasting,
+    /// Where the value itself may.
+    pub(crate) lasts: Lasting,
+    /// Where it was found missing, and may have been set anew.
+    pub(crate) refilled: NodeSet,
     /// Its fencing number.
     pub(crate) fence: Option<u64>,
     /// The nodes that may hold it.
@@ -28,6 +32,33 @@ pub(crate) struct Target {
     pub(crate) valid_until: Option<Moment>,
 }
 
+/// Where keys may stand for longer than the TTL of a lock, and until when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lasting {
+    pub(crate) nodes: NodeSet,
+    pub(crate) until: Moment,
+}
+
+impl Lasting {
+    pub(crate) const NOWHERE: Self =
+        Self { nodes: NodeSet::EMPTY, until: Moment::from_origin(Duration::ZERO) };
+
+    pub(crate) fn without(self, nodes: NodeSet) -> Self {
+        Self { nodes: self.nodes.without(nodes), ..self }
+    }
+
+    /// Where either may stand, and until when either may.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self.nodes.is_empty(), other.nodes.is_empty()) {
+            (true, _) => other,
+            (false, true) => self,
+            (false, false) => {
+                Self { nodes: self.nodes.union(other.nodes), until: self.until.max(other.until) }
+            }
+        }
+    }
+}
+
 impl Target {
     /// The same lock, to be released at `now`.
     ///
@@ -35,7 +66,8 @@ impl Target {
     /// is left of that ends with its TTL.
     pub(crate) fn at(self, now: Moment) -> Self {
         let is_ours = self.valid_until.is_some_and(|end| now < end);
-        Self { former: self.former.filter(|_| is_ours), ..self }
+        let former_lasts = if is_ours { self.former_lasts } else { Lasting::NOWHERE };
+        Self { former: self.former.filter(|_| is_ours), former_lasts, ..self }
     }
 
     /// When its delete may be sent.

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{NAME, Quorum, TTL, ms};
-use redsync_core::{ErrorKind, Guard, LockToken, Loss, Runtime};
+use redsync_core::{Delivery, ErrorKind, Guard, LockToken, Loss, Mutex, Redsync, Runtime};
 use redsync_testkit::{cancel::drop_after, memory};
 
 const WAIT: Duration = Duration::from_secs(600);
@@ -18,6 +18,16 @@ fn handed_over(quorum: &Quorum) -> LockToken {
 
 fn adopt(quorum: &Quorum, token: &LockToken) -> Guard {
     quorum.block_on(quorum.redsync.adopt(token)).expect("the only one")
+}
+
+/// A guard whose lock stands nowhere any more.
+fn ended_by_somebody(quorum: &Quorum, mutex: &Mutex) -> Guard {
+    let guard = quorum.block_on(mutex.lock()).expect("free");
+    quorum.settle();
+    quorum.block_on(quorum.other_process().resume(NAME, guard.value()).release()).expect("reachable");
+    quorum.run_for(ms(50));
+    assert_eq!(quorum.keys_left(), 0);
+    guard
 }
 
 /// The quorum's nodes are out of reach for longer than the TTL of a lock that is held.
@@ -79,17 +89,12 @@ fn a_lock_whose_token_could_not_be_sent_stays_with_its_guard() {
 #[test]
 fn a_lock_that_somebody_ended_is_not_brought_back_by_a_hand_over() {
     let quorum = Quorum::of(3);
-    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
-    quorum.block_on(quorum.other_process().resume(NAME, guard.value()).release()).expect("reachable");
-    quorum.settle();
+    let guard = ended_by_somebody(&quorum, &quorum.mutex());
     let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("no node has it");
     assert_eq!(error.kind(), ErrorKind::Lost, "{error}");
     assert!(error.to_string().contains("hand over"), "{error}");
     let guard = error.into_guard();
     assert!(!guard.is_valid());
-    // What was set anew goes with the guard.
-    drop(guard);
-    quorum.settle();
     assert_eq!(quorum.keys_left(), 0);
 }
 
@@ -173,4 +178,122 @@ fn a_lock_does_not_go_back_to_a_token_of_other_nodes() {
     let error = one.block_on(guard.hand_back(&token)).expect_err("nobody could adopt it there");
     assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
     assert!(error.into_guard().is_valid());
+}
+
+/// The second try finds what the first one would have set, and nobody has heard of.
+#[test]
+fn lost_replies_do_not_make_a_lost_lock_look_held() {
+    for tries in 1..=3 {
+        let quorum = Quorum::of(3);
+        let guard = ended_by_somebody(&quorum, &quorum.mutex().extend_tries(tries));
+        quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Broken));
+        let (nodes, heals) = (quorum.nodes.clone(), quorum.runtime.now().plus(ms(20)));
+        let heals = quorum.runtime.sleep_until(heals);
+        quorum.runtime.spawn(Box::pin(async move {
+            heals.await;
+            nodes.iter().for_each(|node| node.lose_replies(memory::Loss::Never));
+        }));
+        let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("no node has it");
+        quorum.run_for(ms(50));
+        let error = match error.kind() {
+            ErrorKind::Lost => continue,
+            _ => quorum.block_on(error.into_guard().hand_over(WAIT)).expect_err("no node has it"),
+        };
+        assert_eq!(error.kind(), ErrorKind::Lost, "{tries}: {error}");
+    }
+}
+
+#[test]
+fn a_hand_over_that_failed_does_not_make_a_lost_lock_look_held() {
+    for extends in [false, true] {
+        let quorum = Quorum::of(3);
+        let guard = ended_by_somebody(&quorum, &quorum.mutex().extend_tries(1));
+        quorum.nodes[1..].iter().for_each(|node| node.stop());
+        let guard = quorum.block_on(guard.hand_over(WAIT)).expect_err("two are down").into_guard();
+        quorum.nodes[1].start();
+        if extends {
+            let error = quorum.block_on(guard.extend()).expect_err("no node has it");
+            assert_eq!(error.kind(), ErrorKind::Lost, "{error}");
+        } else {
+            let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("no node has it");
+            assert_eq!(error.kind(), ErrorKind::Lost, "{error}");
+        }
+    }
+}
+
+#[test]
+fn requests_that_are_sent_twice_do_not_make_a_lost_lock_look_held() {
+    let quorum = Quorum::build(3, |node| node.delivering(Delivery::MayRepeat));
+    let guard = ended_by_somebody(&quorum, &quorum.mutex());
+    quorum.nodes.iter().for_each(|node| node.repeat_requests(true));
+    let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("no node has it");
+    assert_eq!(error.kind(), ErrorKind::Lost, "{error}");
+}
+
+#[test]
+fn renewal_does_not_carry_on_a_lost_lock_after_a_hand_over_that_failed() {
+    let quorum = Quorum::of(3);
+    let guard = ended_by_somebody(&quorum, &quorum.mutex().auto_extend(true).extend_tries(1));
+    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Broken));
+    let guard = quorum.block_on(guard.hand_over(WAIT)).expect_err("no quorum has answered").into_guard();
+    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Never));
+    let work = quorum.runtime.sleep_until(quorum.runtime.now().plus(TTL * 4));
+    assert!(quorum.block_on(guard.keep(work)).is_err());
+}
+
+/// Three of five hold it, so that no rival can have had four.
+#[test]
+fn with_a_raised_quorum_a_lock_outlives_a_node_that_came_back_empty() {
+    let quorum = Quorum::of(5);
+    let redsync = Redsync::builder(quorum.runtime.shared()).nodes(quorum.nodes.iter().cloned()).quorum(4);
+    let redsync = redsync.build().expect("four of five");
+    quorum.nodes[4].stop();
+    let guard = quorum.block_on(redsync.mutex(NAME).lock()).expect("four are up");
+    quorum.nodes[4].start();
+    quorum.nodes[3].wipe();
+    let token = quorum.block_on(guard.hand_over(WAIT)).expect("held");
+    assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())));
+}
+
+/// How long the clean-up goes on with one node down.
+fn settles_within(quorum: &Quorum) -> Duration {
+    quorum.nodes[2].stop();
+    let begun = quorum.runtime.now();
+    quorum.settle();
+    quorum.runtime.now().since(begun)
+}
+
+#[test]
+fn clean_up_lasts_for_the_wait_only_where_something_may_stand_for_so_long() {
+    // Adopted everywhere.
+    let quorum = Quorum::of(3);
+    let guard = adopt(&quorum, &handed_over(&quorum));
+    quorum.settle();
+    quorum.nodes[2].stop();
+    quorum.block_on(guard.release()).expect("two are up");
+    assert!(settles_within(&quorum) <= TTL + ms(1000));
+
+    // Too late to be handed over: nothing was sent.
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.run_for(TTL);
+    quorum.nodes[2].stop();
+    drop(quorum.block_on(guard.hand_over(WAIT)).expect_err("over"));
+    assert!(settles_within(&quorum) <= TTL + ms(1000));
+
+    // Nobody was in reach.
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.nodes.iter().for_each(|node| node.stop());
+    drop(quorum.block_on(guard.hand_over(WAIT)).expect_err("down"));
+    quorum.nodes.iter().for_each(|node| node.start());
+    assert!(settles_within(&quorum) <= TTL + ms(1000));
+
+    // Adopted while one node was down, which may have the token's value for as long as that was to wait.
+    let quorum = Quorum::of(3);
+    let token = handed_over(&quorum);
+    quorum.nodes[2].stop();
+    quorum.block_on(adopt(&quorum, &token).release()).expect("two are up");
+    let took = settles_within(&quorum);
+    assert!((WAIT - TTL..WAIT + TTL).contains(&took), "{took:?}");
 }

@@ -321,7 +321,8 @@ fn strange(pick: usize) -> RequestId {
         asked: NodeSet::first(64),
         may_be_deleted: NodeSet::EMPTY,
         ttl: Ttl::new(Duration::from_secs(1)).expect("in range"),
-        lasts: Ttl::new(Duration::from_secs(1)).expect("in range"),
+        lasting: NodeSet::EMPTY,
+        lasts_until: Moment::default(),
         node_timeout: Duration::from_secs(1),
         tries: 1,
         delay: Delay::DEFAULT,
@@ -382,7 +383,7 @@ fn acquire_plan() -> impl Strategy<Value = (AcquirePlan, Moment)> {
 prop_compose! {
     fn extend_plan()(
         quorum in quorum(), common in common(), exact in any::<bool>(), revive in any::<bool>(), absent in nodes(), now in start(),
-        may_repeat in nodes(), valid_for in prop::option::of(duration()), wait_for_all in any::<bool>(), revives_lost in any::<bool>(),
+        may_repeat in nodes(), valid_for in prop::option::of(duration()), wait_for_all in any::<bool>(), fills in any::<bool>(), refilled in nodes(),
     ) -> (ExtendPlan, Moment) {
         let (ttl, drift, node_timeout, tries, delay, deadline) = common;
         let asked = NodeSet::first(quorum.nodes()).without(absent);
@@ -390,7 +391,7 @@ prop_compose! {
         (ExtendPlan {
             former: None,
             fence: None,
-            wait_for_all, quorum, value: Value::new("value"), exact, asked, ttl, revive, revives_lost, may_repeat,
+            wait_for_all, quorum, value: Value::new("value"), exact, asked, ttl, revive, fills: fills && !exact, refilled, may_repeat,
             drift, node_timeout, tries, delay, deadline, valid_until: valid_for.map(|valid_for| now.plus(valid_for)),
         }, now)
     }
@@ -412,7 +413,8 @@ prop_compose! {
         (ReleasePlan {
             former: None,
             quorum, value: Value::new("value"), exact, resend, asked, may_be_deleted, ttl, node_timeout, tries,
-            lasts: ttl,
+            lasting: NodeSet::EMPTY,
+            lasts_until: Moment::default(),
             delay, deadline,
         }, now)
     }

@@ -41,7 +41,7 @@ impl Client {
 
     pub(super) fn hand_over(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
         let Some(holding) = &self.holding else { return };
-        let target = holding.held.to_hand_over(plans::all_nodes(), plans::wait(setting.search), true);
+        let target = holding.held.to_extend(plans::all_nodes(), true);
         let plan = plans::hand_over(setting.search, self.role(setting), target);
         self.stage = Stage::HandingOver(self.start_extension(plan, setting, effects));
         self.drain_awaited(setting, effects);
@@ -79,7 +79,7 @@ impl Client {
     pub(super) fn hand_back(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
         let Some(holding) = &self.holding else { return };
         self.hand_backs -= 1;
-        let target = holding.held.hand_back(plans::all_nodes(), plans::token(), false, plans::endless());
+        let target = holding.held.hand_back(plans::all_nodes(), plans::token(), false, self.now);
         self.tell_followers(setting, effects);
         let plan = plans::hand_back(setting.search, self.role(setting), target);
         let machine = Transfer::new(plan, Nonces(self.rounds), self.now);

@@ -34,8 +34,11 @@ pub struct ExtendPlan {
     pub ttl: Ttl,
     /// Whether to set the key anew where it is missing.
     pub revive: bool,
-    /// Whether that goes for a lock as well that turns out to be lost: so many nodes did not have it that no quorum had.
-    pub revives_lost: bool,
+    /// Whether to set it anew by a second request, where the first has found it missing, unless so many nodes miss it that
+    /// a rival may have had a quorum. Not for values that rivals may use too.
+    pub fills: bool,
+    /// The nodes where an earlier call has found it missing, and may have set it anew: that they have it proves nothing.
+    pub refilled: NodeSet,
     /// Whether to hear every node, within the node time-out, or to return as soon as the answers suffice.
     pub wait_for_all: bool,
     /// The nodes whose client may send a request twice: where the second finds the key, the first may have set it anew.
@@ -55,11 +58,11 @@ pub struct ExtendPlan {
 }
 
 impl ExtendPlan {
-    fn command(&self) -> Command {
+    fn command(&self, revive: bool) -> Command {
         Command::Extend {
             value: self.value.clone(),
             ttl: self.ttl,
-            revive: self.revive,
+            revive,
             former: self.former.clone(),
             fence: self.fence,
         }
@@ -129,8 +132,9 @@ pub struct Extend<S = Box<dyn Source>> {
     result: Option<Result<Moment, ExtendFailure>>,
     held: NodeSet,
     missing: NodeSet,
-    /// The nodes where the key was set anew.
-    revived: NodeSet,
+    /// The nodes that were asked to set it anew in this round, and in any.
+    filled: NodeSet,
+    ever_filled: NodeSet,
     /// The nodes that granted in the round that was won, and until when they hold.
     won: Option<(NodeSet, Moment)>,
     pacer: Pacer,
@@ -155,7 +159,8 @@ impl<S: Source> Extend<S> {
             result: None,
             held: NodeSet::EMPTY,
             missing: NodeSet::EMPTY,
-            revived: NodeSet::EMPTY,
+            filled: NodeSet::EMPTY,
+            ever_filled: NodeSet::EMPTY,
             won: None,
             pacer: Pacer::new(),
         };
@@ -176,10 +181,10 @@ impl<S: Source> Extend<S> {
         self.tries = self.tries.saturating_add(1);
         let round = Round::new(self.plan.quorum.nodes(), self.plan.asked, &mut self.ids, now);
         let Self { plan, .. } = self;
-        let ask = |id| (id, plan.command());
+        let ask = |id| (id, plan.command(plan.revive));
         self.outbox.extend(round.requests().map(ask));
         self.rounds.push(round);
-        self.is_in_time = false;
+        (self.is_in_time, self.filled) = (false, NodeSet::EMPTY);
         self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
         self.decide(now, false);
     }
@@ -190,13 +195,16 @@ impl<S: Source> Extend<S> {
 
     /// Ends the round if its outcome is certain, or if its time is over.
     fn decide(&mut self, now: Moment, time_is_over: bool) {
+        if self.is_proven_lost() {
+            return self.fail(ExtendCause::Lost, now);
+        }
+        if self.plan.fills && !time_is_over {
+            self.fill(now);
+        }
         let Some(round) = self.rounds.last() else { return };
         let valid_until = round.sent_at.plus(self.plan.drift.validity(self.plan.ttl));
         let (tally, verdict) = (round.tally(), self.plan.quorum.verdict(round.tally()));
         self.is_in_time |= verdict == Verdict::Won && !self.is_expired(now);
-        if !self.plan.revives_lost && self.is_lost_by(round.refused().union(self.revived).len()) {
-            return self.fail(ExtendCause::Lost, now);
-        }
         if self.plan.wait_for_all && tally.open > 0 && !time_is_over {
             return;
         }
@@ -214,6 +222,31 @@ impl<S: Source> Extend<S> {
         self.won = self.rounds.last().map(|round| (round.granted(), valid_until));
         self.result = Some(Ok(valid_until));
         self.phase = Phase::settling(now, self.plan.ttl);
+    }
+
+    /// Whether so many nodes did not have the lock, whatever stands there by now, that a rival may have had a quorum.
+    fn is_proven_lost(&self) -> bool {
+        let missing = if self.plan.fills { self.missing } else { NodeSet::EMPTY };
+        let refused = self.rounds.last().map(Round::refused).unwrap_or_default();
+        let known = self.plan.refilled.union(missing);
+        let counts = !self.plan.revive && !known.is_empty();
+        counts && known.union(refused).len() >= self.plan.quorum.needed()
+    }
+
+    /// Sets the key anew where it turned out to be missing, once that can make a quorum.
+    fn fill(&mut self, now: Moment) {
+        let Some(round) = self.rounds.last_mut() else { return };
+        let missing = round.refused().without(round.refused().without(self.missing)).without(self.filled);
+        let needed = self.plan.quorum.needed();
+        if missing.is_empty() || round.granted().union(missing).union(self.filled).len() < needed {
+            return;
+        }
+        let requests = missing.iter().filter_map(|node| round.ask_again(node, &mut self.ids));
+        self.outbox.extend(requests.map(|id| (id, self.plan.command(true))));
+        self.filled = self.filled.union(missing);
+        self.ever_filled = self.ever_filled.union(missing);
+        // A second question gets the time of a second one.
+        self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
     }
 
     /// Whether so many refusals tell that no quorum holds the lock any more.
@@ -283,20 +316,22 @@ impl<S: Source> Extend<S> {
             }
         }
         let has_replaced = self.note_replaced(id.node(), &outcome, now);
-        if revived || has_replaced {
-            self.revived.insert(id.node());
-        }
         // A key that was set anew after the lock was given back has nobody to remove it but us. Where rivals
         // may use the value too it is left to its TTL: the release has deleted there once, and a second delete
         // could hit what a rival has set since.
         let may_have_revived =
             revived || has_replaced || doubtful || granted && self.plan.may_repeat.contains(id.node());
-        if self.given_back && self.plan.revive && !self.plan.exact && may_have_revived {
+        if self.given_back && self.sets_anew() && may_have_revived {
             self.undo.want(id.node());
         }
         if matches!(self.phase, Phase::Asking { .. }) && index + 1 == self.rounds.len() {
             self.decide(now, false);
         }
+    }
+
+    /// Whether it may set keys anew that are its own to remove.
+    fn sets_anew(&self) -> bool {
+        (self.plan.revive || self.plan.fills) && !self.plan.exact
     }
 
     /// Notes what the node had until then. Says whether that was the former value.
@@ -405,8 +440,20 @@ impl<S: Source> Machine for Extend<S> {
         self.won
     }
 
+    /// Only what is filled is to last for longer.
+    fn lengthened(&self) -> Option<(NodeSet, Moment)> {
+        let until = self.rounds.last().filter(|_| self.plan.fills)?.sent_at.plus(self.plan.ttl.as_duration());
+        let touched = |nodes: NodeSet, round: &Round| nodes.union(round.granted()).union(round.doubtful());
+        let nodes = self.rounds.iter().fold(self.held, touched);
+        Some((nodes, until.plus(self.plan.node_timeout))).filter(|(nodes, _)| !nodes.is_empty())
+    }
+
+    fn filled(&self) -> NodeSet {
+        self.ever_filled
+    }
+
     fn may_undo(&self) -> NodeSet {
-        if !self.plan.revive || self.plan.exact {
+        if !self.sets_anew() {
             return NodeSet::EMPTY;
         }
         self.rounds.iter().fold(NodeSet::EMPTY, |nodes, round| nodes.union(round.open()))

@@ -66,6 +66,16 @@ pub trait Machine {
         None
     }
 
+    /// The nodes where this machine may have let the lock's value stand for longer than the lock lasts, until this moment.
+    fn lengthened(&self) -> Option<(NodeSet, Moment)> {
+        None
+    }
+
+    /// The nodes where this machine has found the lock's value missing, and may have set it anew.
+    fn filled(&self) -> NodeSet {
+        NodeSet::EMPTY
+    }
+
     /// The nodes that certainly do not hold the lock's value, and never will by what this machine did.
     fn absent(&self) -> NodeSet {
         NodeSet::EMPTY

@@ -49,25 +49,30 @@ impl Phase {
 pub(super) struct Pacer {
     at: Option<Moment>,
     pause: Duration,
+    begun: Option<Moment>,
 }
 
 impl Pacer {
     /// The first pause: a few round trips within one datacentre, so that a connection that was merely
     /// replaced is used at once.
     const FIRST: Duration = Duration::from_millis(20);
-    /// The longest pause. A node that comes back is cleaned within it, and a node that stays away costs one
-    /// request a second for each lock.
+    /// The longest pause in the first half minute. A node that comes back is cleaned within it, and a node that stays away
+    /// costs one request a second for each lock.
     const LONGEST: Duration = Duration::from_secs(1);
+    /// After that a pause is this part of all the time. What may last for hours goes on for so long, and where a node stays
+    /// away there may be many of it.
+    const PART: u32 = 32;
 
     pub(super) const fn new() -> Self {
-        Self { at: None, pause: Self::FIRST }
+        Self { at: None, pause: Self::FIRST, begun: None }
     }
 
     /// Makes sure that a moment to send again is set.
     pub(super) fn arm(&mut self, now: Moment) {
         if self.at.is_none() {
+            let age = now.since(*self.begun.get_or_insert(now));
             self.at = Some(now.plus(self.pause));
-            self.pause = self.pause.saturating_mul(2).min(Self::LONGEST);
+            self.pause = self.pause.saturating_mul(2).min(Self::LONGEST.max(age / Self::PART));
         }
     }
 

@@ -28,10 +28,13 @@ pub struct ReleasePlan {
     /// The nodes where a missing key does not tell that the lock was gone: their client may send a request twice, or
     /// an earlier release of ours went there.
     pub may_be_deleted: NodeSet,
-    /// The TTL of the lock, in which another one who wanted to adopt it sets back what he has rotated.
+    /// The TTL of the lock. After that, clean-up is pointless at most nodes, and another one who wanted to adopt the lock
+    /// with the same TTL has set back what he has rotated.
     pub ttl: Ttl,
-    /// The longest TTL of its keys, after which clean-up is pointless.
-    pub lasts: Ttl,
+    /// The nodes where keys may stand for longer, and until when they may.
+    pub lasting: NodeSet,
+    /// See [`lasting`](Self::lasting).
+    pub lasts_until: Moment,
     /// How long to wait for the nodes' replies in a round.
     pub node_timeout: Duration,
     /// The most rounds that the caller waits for, at least 1.
@@ -87,8 +90,6 @@ pub struct Release<S = Box<dyn Source>> {
     sweep: Sweep,
     outbox: VecDeque<(RequestId, Command)>,
     result: Option<Result<Released, ReleaseFailure>>,
-    /// Until when to wait for rivals that are about to set the former value back.
-    rivals_until: Moment,
     pacer: Pacer,
 }
 
@@ -108,7 +109,6 @@ impl<S: Source> Release<S> {
             sweep,
             outbox: VecDeque::new(),
             result: None,
-            rivals_until: now,
             pacer: Pacer::new(),
         };
         machine.collect(now);
@@ -196,16 +196,15 @@ impl<S: Source> Release<S> {
 
     fn end_call(&mut self, result: Result<Released, ReleaseFailure>, now: Moment) {
         self.result = Some(result);
-        self.rivals_until = now.plus(self.plan.ttl.as_duration());
-        self.phase = Phase::settling(now, self.plan.lasts);
+        self.phase = Phase::settling(now, self.plan.ttl);
     }
 
     fn on_tick(&mut self, now: Moment) {
         match self.phase {
             Phase::Asking { until } if until <= now => self.end_round(now),
             Phase::Resting { until } if until <= now => self.start_round(now),
-            Phase::Settling { until } if until <= now => self.sweep.stop(),
-            Phase::Settling { .. } if self.pacer.is_due(now) => self.clean_on(now),
+            Phase::Settling { until } if until <= now => self.on_ttl_over(now),
+            Phase::Settling { .. } if self.pacer.is_due(now) => self.sweep.retry(),
             Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
         }
         if self.phase.is_waited_for() && self.plan.deadline.is_some_and(|deadline| deadline <= now) {
@@ -213,12 +212,13 @@ impl<S: Source> Release<S> {
         }
     }
 
-    /// Whoever still stands where a rival stood when the time is over has adopted the lock after us.
-    fn clean_on(&mut self, now: Moment) {
-        if self.rivals_until <= now {
-            self.sweep.leave_to_rivals();
-        }
-        self.sweep.retry();
+    /// What is left stands where keys may last for longer. Whoever stands where a rival stood has adopted the lock after us.
+    fn on_ttl_over(&mut self, now: Moment) {
+        let until = self.plan.lasts_until;
+        let lasting = if now < until { self.plan.lasting } else { NodeSet::EMPTY };
+        self.sweep.leave_to_rivals();
+        self.sweep.stop_but_at(lasting);
+        self.phase = Phase::Settling { until };
     }
 
     /// An unconfirmed delete of a value that rivals may use too is kept in mind, see [`Machine::in_doubt`].
@@ -230,9 +230,6 @@ impl<S: Source> Release<S> {
         self.outbox.extend(std::iter::from_fn(|| self.sweep.next_request(&mut self.ids, now)));
         if matches!(self.phase, Phase::Settling { .. }) && !self.sweep.retriable().is_empty() {
             self.pacer.arm(now);
-            if now < self.rivals_until {
-                self.pacer.arm_by(self.rivals_until);
-            }
         }
     }
 }

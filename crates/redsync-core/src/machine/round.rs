@@ -72,6 +72,14 @@ impl Round {
         true
     }
 
+    /// Puts another question to a node that has answered.
+    pub(super) fn ask_again(&mut self, node: usize, ids: &mut Ids) -> Option<RequestId> {
+        let cell = self.cells.get_mut(node)?;
+        let id = ids.next(node);
+        (cell.id, cell.answer) = (Some(id), Answer::Open);
+        Some(id)
+    }
+
     pub(super) fn tally(&self) -> Tally {
         Tally {
             granted: self.nodes_with(|answer| matches!(answer, Answer::Granted)).len(),

@@ -239,9 +239,13 @@ impl Sweep {
 
     /// Forgets what is on its way and sends nothing again.
     pub(super) fn stop(&mut self) {
-        for cell in &mut self.cells {
-            *cell = Cell::CLEAN;
-        }
+        self.stop_but_at(NodeSet::EMPTY);
+    }
+
+    /// The same, but for these nodes.
+    pub(super) fn stop_but_at(&mut self, nodes: NodeSet) {
+        let cells = self.cells.iter_mut().enumerate();
+        cells.filter(|(node, _)| !nodes.contains(*node)).for_each(|(_, cell)| *cell = Cell::CLEAN);
     }
 
     /// The nodes where the sweep found this.

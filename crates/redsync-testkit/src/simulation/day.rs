@@ -212,9 +212,7 @@ impl Scenery {
                 let handed_over = guard.hand_over(LONG).await.map(drop);
                 let error = handed_over.err().ok_or("a lock was handed over that nobody held")?;
                 is(error.kind(), ErrorKind::Lost)?;
-                // It was set anew wherever anybody could be asked.
-                self.stage.wait(INSTANT).await;
-                release(error.into_guard(), Released::Held).await
+                release(error.into_guard(), self.gone()).await
             }
         }
     }

@@ -9,8 +9,8 @@ use super::network::Path;
 /// The longest TTL of a lock that is held.
 pub(super) const TTL: Duration = Duration::from_secs(2);
 /// The longest TTL in use while servers may lose their data: that of a lock which was handed over.
-const LONGEST: Duration = Duration::from_millis(2700);
-/// What is left of it for the wait, after drift and the longest node time-out.
+const LONGEST: Duration = Duration::from_millis(3000);
+/// What is left of it for the wait, after drift and twice the longest node time-out.
 const WAIT: Duration = Duration::from_millis(2300);
 /// How long a server that has lost data stays away. By its own clock and everybody's else, that is longer than any
 /// TTL in use.

@@ -40,8 +40,7 @@ impl Scenery {
         let guard = lock(&mutex).await?;
         self.stage.wait(guard.valid_for() - AT_THE_LAST_MOMENT / 8).await;
         let servers: Vec<_> = self.stage.servers.iter().filter(|server| !server.is_away()).collect();
-        let is_spare = self.stage.plan.quorum < self.stage.servers.len();
-        if let Some(server) = servers.first().filter(|_| is_spare) {
+        if let [server, _, ..] = servers[..] {
             server.node().execute(&["DEL", guard.name()]).map_err(|error| error.to_string())?;
         }
         let token = guard.hand_over(WAIT).await.map_err(|error| error.to_string())?;

@@ -29,7 +29,9 @@ pub(super) async fn make(stage: Stage, desk: Desk) -> Option<Parcel> {
     // until its TTL is over.
     let is_delivered_once = stage.once_in(2);
     let name = format!("{}:{}:trip", if is_delivered_once { "storm" } else { "spare" }, desk.number);
-    let mutex = mutex(&desk, name).revive_on_extend(stage.once_in(2));
+    // What a dropped extension sets anew when the token was used up already stands until its TTL is over, too.
+    let revives = !is_delivered_once && stage.once_in(2);
+    let mutex = mutex(&desk, name).revive_on_extend(revives);
     let mutex = mutex.node_timeout(PATIENT).deadline(PATIENCE).tries(4);
     let mutex = if stage.once_in(2) { mutex.fenced() } else { mutex };
     let caller = Caller::with_deadline(&stage, &desk, PATIENCE);
