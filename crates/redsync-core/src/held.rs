@@ -99,7 +99,7 @@ impl State {
             }
         }
         if machine.held_until().is_none() {
-            self.refilled = self.refilled.union(machine.filled());
+            self.refilled = self.refilled.union(machine.refilled());
         }
         self.lasts.retain(|(other, _)| *other != number);
         self.lasts.extend(machine.lengthened().map(|(nodes, until)| (number, Lasting { nodes, until })));

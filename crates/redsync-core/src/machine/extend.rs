@@ -355,7 +355,7 @@ impl<S: Source> Machine for Extend<S> {
         Some((nodes, until.plus(self.plan.node_timeout))).filter(|(nodes, _)| !nodes.is_empty())
     }
 
-    fn filled(&self) -> NodeSet {
+    fn refilled(&self) -> NodeSet {
         self.ever_filled
     }
 

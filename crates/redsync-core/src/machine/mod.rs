@@ -72,7 +72,7 @@ pub trait Machine {
     }
 
     /// The nodes where this machine has found the lock's value missing, and may have set it anew.
-    fn filled(&self) -> NodeSet {
+    fn refilled(&self) -> NodeSet {
         NodeSet::EMPTY
     }
 
