@@ -65,28 +65,31 @@ async fn deliver(stage: &Stage, token: &LockToken, may_be_two: bool) -> Option<(
 struct Adopted {
     caller: Caller,
     guard: Guard,
+    /// Whether extending it sets missing keys anew.
+    revives: bool,
 }
 
 async fn adopt(stage: &Stage, token: &LockToken) -> Option<Adopted> {
     let desks = stage.desks();
     let desk = desks.get(stage.index(desks.len()))?;
-    let mutex = mutex(desk, token.name().to_owned()).revive_on_extend(stage.once_in(2));
+    let revives = stage.once_in(2);
+    let mutex = mutex(desk, token.name().to_owned()).revive_on_extend(revives);
     let mutex = if stage.once_in(2) { mutex.node_timeout(PATIENT) } else { mutex };
     let caller = Caller::with_deadline(stage, desk, DEADLINE);
     let adopted = caller.call_unless(Op::Adopt, mutex.name(), mutex.adopt(token), polls(stage, 6), failed);
     let guard = adopted.await?.ok()?;
-    Some(Adopted { caller, guard })
+    Some(Adopted { caller, guard, revives })
 }
 
 impl Adopted {
     async fn end(self, stage: &Stage, token: &LockToken, may_leave_some: bool) -> Option<()> {
-        let Self { caller, guard } = self;
+        let Self { caller, guard, revives } = self;
         let (name, polls) = (token.name(), |most| polls(stage, most));
         let end = stage.pick(4);
-        let mut is_extended = true;
+        let mut may_be_revived = false;
         if stage.once_in(2) && (end < 2 || may_leave_some) {
-            let call = guard.extend();
-            is_extended = caller.call_unless(Op::Extend, name, call, polls(3), failed).await.is_some();
+            may_be_revived = revives;
+            drop(caller.call_unless(Op::Extend, name, guard.extend(), polls(3), failed).await);
         }
         match end {
             0 => drop(guard),
@@ -94,9 +97,9 @@ impl Adopted {
             _ => {
                 let call = guard.hand_back(token);
                 let handed_back = caller.call_unless(Op::HandBack, name, call, polls(6), kept).await?;
-                // What a dropped extension changes after that, and loses the reply to, is removed and not set back, since
-                // the token may have been used: then too few nodes may be left for it.
-                return handed_back.ok().filter(|()| is_extended);
+                // What a late extension sets anew after that, and loses the reply to, is removed and not set back, since the
+                // token may have been used: then too few nodes may be left for it.
+                return handed_back.ok().filter(|()| !may_be_revived);
             }
         }
         None
