@@ -142,7 +142,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         HELD: "let target = Target { valid_until: Some(state.valid_until()), ..self.target(&state, all) };"
             => "let nodes = state.nodes;\n        let target = Target { valid_until: Some(state.valid_until()), nodes, ..self.target(&state, all) };",
         EXTEND: "self.plan.quorum.verdict(round.tally())"
-            => "Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally())";
+            => "super::Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally())";
     "an extension counts after the validity":
         PLAN: "valid_until: target.valid_until," => "valid_until: None,",
         HELD: "let is_held = state.valid_until > now;" => "let is_held = state.valid_until > Moment::default();";
