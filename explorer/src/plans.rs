@@ -94,6 +94,7 @@ pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePl
         asked: target.nodes,
         may_be_deleted: target.may_be_deleted,
         ttl: ttl(search),
+        refilled: target.refilled,
         lasting: lasting.nodes,
         lasts_until: lasting.until,
         node_timeout: search.node_timeout(),

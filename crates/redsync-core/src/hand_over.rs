@@ -13,7 +13,7 @@ impl Guard {
     ///
     /// The lock then lasts for `wait` (from 1 ms) before it has to be adopted; nobody renews it meanwhile. Who adopts it
     /// has the TTL of this guard. Every node in reach is heard, and those that missed the lock get it as well, where its
-    /// value is ours alone.
+    /// value is ours alone. Those out of reach are taken to have it still.
     ///
     /// # Errors
     ///

@@ -66,8 +66,11 @@ pub(crate) struct State {
     former_lasts: Lasting,
     /// By the number of what has failed to give the lock away: where the value itself may stand for a wait.
     lasts: Vec<(u64, Lasting)>,
-    /// Where the value was found missing, and may have been set anew: that it stands there proves nothing.
+    /// Where the value was found missing since the last success, and may have been set anew: that it stands there proves
+    /// nothing.
     refilled: NodeSet,
+    /// The number of what has succeeded last. What began earlier and is heard of later tells nothing new.
+    won_by: u64,
     /// How the guard has ended, if it has. Grants that arrive after that are to be undone.
     ending: Option<Ending>,
     /// Why this process has the lock no more, where that is not a matter of time.
@@ -92,13 +95,13 @@ impl State {
             match until.cmp(&self.held_until) {
                 Ordering::Greater => {
                     (self.nodes, self.held_until) = (nodes, until);
-                    self.refilled = NodeSet::EMPTY;
+                    (self.refilled, self.won_by) = (NodeSet::EMPTY, number);
                 }
                 Ordering::Equal => self.nodes = self.nodes.union(nodes),
                 Ordering::Less => {}
             }
         }
-        if machine.held_until().is_none() {
+        if machine.held_until().is_none() && number > self.won_by {
             self.refilled = self.refilled.union(machine.refilled());
         }
         self.lasts.retain(|(other, _)| *other != number);
@@ -147,6 +150,7 @@ impl Held {
             former_lasts: Lasting::NOWHERE,
             lasts: Vec::new(),
             refilled: NodeSet::EMPTY,
+            won_by: 0,
             ending: None,
             loss: None,
         };

@@ -92,6 +92,7 @@ impl World {
             asked: target.nodes,
             may_be_deleted: self.may_repeat.union(target.may_be_deleted),
             ttl: settings.ttl,
+            refilled: target.refilled,
             lasting: lasting.nodes,
             lasts_until: lasting.until,
             node_timeout: settings.node_timeout,

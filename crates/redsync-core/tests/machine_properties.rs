@@ -321,6 +321,7 @@ fn strange(pick: usize) -> RequestId {
         asked: NodeSet::first(64),
         may_be_deleted: NodeSet::EMPTY,
         ttl: Ttl::new(Duration::from_secs(1)).expect("in range"),
+        refilled: NodeSet::EMPTY,
         lasting: NodeSet::EMPTY,
         lasts_until: Moment::default(),
         node_timeout: Duration::from_secs(1),
@@ -413,6 +414,7 @@ prop_compose! {
         (ReleasePlan {
             former: None,
             quorum, value: Value::new("value"), exact, resend, asked, may_be_deleted, ttl, node_timeout, tries,
+            refilled: NodeSet::EMPTY,
             lasting: NodeSet::EMPTY,
             lasts_until: Moment::default(),
             delay, deadline,

@@ -185,6 +185,7 @@ impl Plan {
             asked: self.asked(),
             may_be_deleted: self.may_repeat,
             ttl: self.ttl,
+            refilled: NodeSet::EMPTY,
             lasting: NodeSet::EMPTY,
             lasts_until: Moment::default(),
             node_timeout: self.node_timeout,

@@ -105,7 +105,7 @@ impl<S: Source> Extend<S> {
         if self.is_proven_lost() {
             return self.fail(ExtendCause::Lost, now);
         }
-        if self.plan.fills && !time_is_over {
+        if self.plan.fills {
             self.fill(now);
         }
         let Some(round) = self.rounds.last() else { return };
@@ -116,6 +116,7 @@ impl<S: Source> Extend<S> {
             return;
         }
         match verdict {
+            Verdict::Won if !time_is_over && self.may_be_proven_lost() => {}
             Verdict::Won if !self.is_in_time => self.fail(ExtendCause::Expired, now),
             Verdict::Won if now < valid_until => self.succeed(valid_until, now),
             Verdict::Lost if !time_is_over && self.tries >= self.plan.tries && self.may_prove_loss() => {}
@@ -140,9 +141,28 @@ impl<S: Source> Extend<S> {
         counts && known.union(refused).len() >= self.plan.quorum.needed()
     }
 
+    /// Whether the nodes that have not answered yet may tell that the lock is lost, though those that have seem to hold it.
+    fn may_be_proven_lost(&self) -> bool {
+        let Some(round) = self.rounds.last() else { return false };
+        let counts = !self.plan.revive && !self.plan.refilled.is_empty() && !round.open().is_empty();
+        counts
+            && self.plan.refilled.union(round.refused()).union(round.open()).len()
+                >= self.plan.quorum.needed()
+    }
+
+    /// The nodes that have refused, and cannot be filled.
+    fn refused_for_good(&self) -> NodeSet {
+        let refused = self.rounds.last().map(Round::refused).unwrap_or_default();
+        if self.plan.fills { refused.without(self.missing) } else { refused }
+    }
+
     /// Sets the key anew where it turned out to be missing, once that can make a quorum.
     fn fill(&mut self, now: Moment) {
         let Some(round) = self.rounds.last_mut() else { return };
+        let until = round.sent_at.plus(self.plan.node_timeout);
+        if until <= now {
+            return;
+        }
         let missing = round.refused().without(round.refused().without(self.missing)).without(self.filled);
         let needed = self.plan.quorum.needed();
         if missing.is_empty() || round.granted().union(missing).union(self.filled).len() < needed {
@@ -152,8 +172,8 @@ impl<S: Source> Extend<S> {
         self.outbox.extend(requests.map(|id| (id, self.plan.command(true))));
         self.filled = self.filled.union(missing);
         self.ever_filled = self.ever_filled.union(missing);
-        // A second question gets the time of a second one.
-        self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
+        // All second questions together get the time of a second one.
+        self.phase = Phase::Asking { until: until.plus(self.plan.node_timeout) };
     }
 
     /// Whether so many refusals tell that no quorum holds the lock any more.
@@ -164,13 +184,13 @@ impl<S: Source> Extend<S> {
     /// Whether the nodes that have not answered yet make the difference between a lock that is lost and nodes that cannot
     /// be reached. The caller gets to know, so it is worth the wait.
     fn may_prove_loss(&self) -> bool {
-        let (refused, open) =
-            self.rounds.last().map_or((0, 0), |round| (round.refused().len(), round.open().len()));
+        let refused = self.refused_for_good().len();
+        let open = self.rounds.last().map_or(0, |round| round.open().len());
         !self.is_lost_by(refused) && self.is_lost_by(refused + open)
     }
 
     fn lose(&mut self, now: Moment) {
-        if self.is_lost_by(self.rounds.last().map_or(0, |round| round.refused().len())) {
+        if self.is_lost_by(self.refused_for_good().len()) {
             return self.fail(ExtendCause::Lost, now);
         }
         if self.is_expired(now) {

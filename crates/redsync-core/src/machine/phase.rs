@@ -49,31 +49,36 @@ impl Phase {
 pub(super) struct Pacer {
     at: Option<Moment>,
     pause: Duration,
-    begun: Option<Moment>,
+    slow_since: Option<Moment>,
 }
 
 impl Pacer {
     /// The first pause: a few round trips within one datacentre, so that a connection that was merely
     /// replaced is used at once.
     const FIRST: Duration = Duration::from_millis(20);
-    /// The longest pause in the first half minute. A node that comes back is cleaned within it, and a node that stays away
-    /// costs one request a second for each lock.
+    /// The longest pause. A node that comes back is cleaned within it, and a node that stays away costs one request a
+    /// second for each lock.
     const LONGEST: Duration = Duration::from_secs(1);
-    /// After that a pause is this part of all the time. What may last for hours goes on for so long, and where a node stays
-    /// away there may be many of it.
+    /// Once it has slowed down, a pause is this part of the time since. What may last for hours goes on for so long, and
+    /// where a node stays away there may be many of it.
     const PART: u32 = 32;
 
     pub(super) const fn new() -> Self {
-        Self { at: None, pause: Self::FIRST, begun: None }
+        Self { at: None, pause: Self::FIRST, slow_since: None }
     }
 
     /// Makes sure that a moment to send again is set.
     pub(super) fn arm(&mut self, now: Moment) {
         if self.at.is_none() {
-            let age = now.since(*self.begun.get_or_insert(now));
+            let slow_for = self.slow_since.map_or(Duration::ZERO, |since| now.since(since));
             self.at = Some(now.plus(self.pause));
-            self.pause = self.pause.saturating_mul(2).min(Self::LONGEST.max(age / Self::PART));
+            self.pause = self.pause.saturating_mul(2).min(Self::LONGEST.max(slow_for / Self::PART));
         }
+    }
+
+    /// Makes the pauses longer from now on.
+    pub(super) fn slow_down(&mut self, now: Moment) {
+        self.slow_since = Some(now);
     }
 
     /// Makes sure that the next moment to send again is not after this one.

@@ -31,6 +31,8 @@ pub struct ReleasePlan {
     /// The TTL of the lock. After that, clean-up is pointless at most nodes, and another one who wanted to adopt the lock
     /// with the same TTL has set back what he has rotated.
     pub ttl: Ttl,
+    /// The nodes where the value was set anew, by a hand-over that has failed: that they hold it does not tell that they did.
+    pub refilled: NodeSet,
     /// The nodes where keys may stand for longer, and until when they may.
     pub lasting: NodeSet,
     /// See [`lasting`](Self::lasting).
@@ -120,7 +122,8 @@ impl<S: Source> Release<S> {
 
     /// Ends the call if the answers so far are certain, or if those to come can make nothing certain.
     fn decide(&mut self, now: Moment) {
-        let [held, not_held] = [Found::Held, Found::NotHeld].map(|found| self.sweep.found(found).len());
+        let held = self.sweep.found(Found::Held).without(self.plan.refilled).len();
+        let not_held = self.sweep.found(Found::NotHeld).len();
         if let Some(released) = self.judge(held, not_held) {
             return self.end_call(Ok(released), now);
         }
@@ -219,6 +222,7 @@ impl<S: Source> Release<S> {
         self.sweep.leave_to_rivals();
         self.sweep.stop_but_at(lasting);
         self.phase = Phase::Settling { until };
+        self.pacer.slow_down(now);
     }
 
     /// An unconfirmed delete of a value that rivals may use too is kept in mind, see [`Machine::in_doubt`].
