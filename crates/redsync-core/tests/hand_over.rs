@@ -5,20 +5,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{NAME, Quorum, TTL, ms};
-use redsync_core::{Delivery, ErrorKind, Guard, LockToken, Loss, Mutex, Redsync, Runtime};
+use common::{NAME, Quorum, TTL, WAIT, ms};
+use redsync_core::{Delivery, ErrorKind, Guard, Loss, Mutex, Redsync, Runtime};
 use redsync_testkit::{cancel::drop_after, memory};
-
-const WAIT: Duration = Duration::from_secs(600);
-
-fn handed_over(quorum: &Quorum) -> LockToken {
-    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
-    quorum.block_on(guard.hand_over(WAIT)).expect("reachable")
-}
-
-fn adopt(quorum: &Quorum, token: &LockToken) -> Guard {
-    quorum.block_on(quorum.redsync.adopt(token)).expect("the only one")
-}
 
 /// A guard whose lock stands nowhere any more.
 fn ended_by_somebody(quorum: &Quorum, mutex: &Mutex) -> Guard {
@@ -74,7 +63,7 @@ fn a_node_that_hangs_does_not_outlast_the_validity_of_what_is_handed_over() {
     quorum.run_for(guard.valid_for() - ms(50));
     quorum.nodes[2].pause();
     let token = quorum.block_on(guard.hand_over(WAIT)).expect("a quorum has answered in time");
-    drop(adopt(&quorum, &token));
+    drop(quorum.adopt(&token));
 }
 
 #[test]
@@ -113,42 +102,37 @@ fn a_lock_is_never_both_told_to_be_gone_and_handed_over() {
 }
 
 #[test]
-fn what_a_failed_hand_over_has_lengthened_is_removed_whenever_the_nodes_come_back() {
-    let quorum = Quorum::of(3);
-    let guard = quorum.block_on(quorum.mutex().extend_tries(1).lock()).expect("free");
-    quorum.settle();
-    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Broken));
-    let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("no quorum has answered");
-    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
-    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Never));
-    quorum.nodes[..2].iter().for_each(|node| node.stop());
-    drop(error);
-    away_for_longer_than_the_ttl(&quorum, &[0, 1]);
-    assert_eq!(quorum.keys_left(), 0);
+fn what_was_lengthened_in_vain_is_removed_whenever_the_nodes_come_back() {
+    for hands_back in [false, true] {
+        let quorum = Quorum::of(3);
+        let mutex = quorum.mutex().extend_tries(1).release_tries(1);
+        let token = hands_back.then(|| quorum.handed_over());
+        let guard = match &token {
+            Some(token) => quorum.block_on(mutex.adopt(token)).expect("the only one"),
+            None => quorum.block_on(mutex.lock()).expect("free"),
+        };
+        quorum.settle();
+        quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Broken));
+        let error = match &token {
+            Some(token) => quorum.block_on(guard.hand_back(token)).expect_err("no quorum has answered"),
+            None => quorum.block_on(guard.hand_over(WAIT)).expect_err("no quorum has answered"),
+        };
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+        quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Never));
+        quorum.nodes[..2].iter().for_each(|node| node.stop());
+        drop(error);
+        away_for_longer_than_the_ttl(&quorum, &[0, 1]);
+        assert_eq!(quorum.keys_left(), 0, "hands back: {hands_back}");
+    }
 }
 
 #[test]
 fn what_a_node_has_that_missed_the_adoption_is_removed_whenever_it_comes_back() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     quorum.nodes[2].stop();
-    quorum.block_on(adopt(&quorum, &token).release()).expect("reachable");
+    quorum.block_on(quorum.adopt(&token).release()).expect("reachable");
     away_for_longer_than_the_ttl(&quorum, &[2]);
-    assert_eq!(quorum.keys_left(), 0);
-}
-
-#[test]
-fn what_a_failed_hand_back_has_lengthened_is_removed_whenever_the_nodes_come_back() {
-    let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
-    let guard = quorum.block_on(quorum.mutex().release_tries(1).adopt(&token)).expect("the only one");
-    quorum.settle();
-    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Broken));
-    let error = quorum.block_on(guard.hand_back(&token)).expect_err("no quorum has answered");
-    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Never));
-    quorum.nodes[..2].iter().for_each(|node| node.stop());
-    drop(error);
-    away_for_longer_than_the_ttl(&quorum, &[0, 1]);
     assert_eq!(quorum.keys_left(), 0);
 }
 
@@ -156,9 +140,9 @@ fn what_a_failed_hand_back_has_lengthened_is_removed_whenever_the_nodes_come_bac
 #[test]
 fn renewal_takes_in_a_node_that_missed_the_adoption() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     quorum.nodes[2].stop();
-    let guard = adopt(&quorum, &token);
+    let guard = quorum.adopt(&token);
     quorum.nodes[2].start();
     let pause = || quorum.runtime.sleep_until(quorum.runtime.now().plus(TTL * 2));
     let work = async {
@@ -173,7 +157,7 @@ fn renewal_takes_in_a_node_that_missed_the_adoption() {
 #[test]
 fn a_lock_does_not_go_back_to_a_token_of_other_nodes() {
     let (three, one) = (Quorum::of(3), Quorum::of(1));
-    let token = handed_over(&three);
+    let token = three.handed_over();
     let guard = one.block_on(one.mutex().lock()).expect("free");
     let error = one.block_on(guard.hand_back(&token)).expect_err("nobody could adopt it there");
     assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
@@ -266,7 +250,7 @@ fn settles_within(quorum: &Quorum) -> Duration {
 fn clean_up_lasts_for_the_wait_only_where_something_may_stand_for_so_long() {
     // Adopted everywhere.
     let quorum = Quorum::of(3);
-    let guard = adopt(&quorum, &handed_over(&quorum));
+    let guard = quorum.adopt(&quorum.handed_over());
     quorum.settle();
     quorum.nodes[2].stop();
     quorum.block_on(guard.release()).expect("two are up");
@@ -290,9 +274,9 @@ fn clean_up_lasts_for_the_wait_only_where_something_may_stand_for_so_long() {
 
     // Adopted while one node was down, which may have the token's value for as long as that was to wait.
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     quorum.nodes[2].stop();
-    quorum.block_on(adopt(&quorum, &token).release()).expect("two are up");
+    quorum.block_on(quorum.adopt(&token).release()).expect("two are up");
     let took = settles_within(&quorum);
     assert!((WAIT - TTL..WAIT + TTL).contains(&took), "{took:?}");
 }

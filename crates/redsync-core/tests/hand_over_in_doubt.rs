@@ -5,11 +5,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{NAME, Quorum, TTL, ms};
+use common::{NAME, Quorum, TTL, WAIT, ms};
 use redsync_core::{ErrorKind, Guard, Released, Runtime};
 use redsync_testkit::memory::{Loss, MemoryNode};
-
-const WAIT: Duration = Duration::from_secs(600);
 
 /// What happens to the nodes after some time.
 fn later(quorum: &Quorum, after: Duration, act: impl FnOnce(&[MemoryNode]) + Send + 'static) {

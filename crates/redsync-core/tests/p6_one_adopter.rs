@@ -10,7 +10,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{NAME, Quorum, TTL, ms};
+use common::{NAME, Quorum, TTL, WAIT, ms};
 use futures_util::future::join;
 use redsync_core::{Delay, ErrorKind, Guard, LockToken, Released, Runtime};
 use redsync_testkit::{
@@ -18,22 +18,11 @@ use redsync_testkit::{
     memory::{ErrorReply, Loss, MemoryNode},
 };
 
-const WAIT: Duration = Duration::from_secs(600);
-
-fn handed_over(quorum: &Quorum) -> LockToken {
-    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
-    quorum.block_on(guard.hand_over(WAIT)).expect("reachable")
-}
-
-fn adopt(quorum: &Quorum, token: &LockToken) -> Guard {
-    quorum.block_on(quorum.redsync.adopt(token)).expect("the only one")
-}
-
 /// Three servers that need no script's text any more.
 fn with_known_scripts() -> Quorum {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
-    quorum.block_on(adopt(&quorum, &token).release()).expect("reachable");
+    let token = quorum.handed_over();
+    quorum.block_on(quorum.adopt(&token).release()).expect("reachable");
     quorum.settle();
     quorum
 }
@@ -41,7 +30,7 @@ fn with_known_scripts() -> Quorum {
 #[test]
 fn a_lock_travels() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     assert_eq!((token.name(), token.ttl(), token.nodes()), (NAME, TTL, 3));
     assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())));
     quorum.run_for(WAIT);
@@ -60,7 +49,7 @@ fn of_two_deliveries_one_is_adopted_also_on_a_bare_quorum() {
     for bare in [false, true] {
         for seed in 0..100 {
             let quorum = Quorum::of(3);
-            let token = handed_over(&quorum);
+            let token = quorum.handed_over();
             if bare {
                 quorum.nodes[seed % 3].wipe();
             }
@@ -82,7 +71,7 @@ fn of_two_deliveries_one_is_adopted_also_on_a_bare_quorum() {
 fn who_was_late_is_told_so_also_where_answers_are_slow() {
     for seed in 0..100 {
         let quorum = Quorum::of(3);
-        let token = handed_over(&quorum);
+        let token = quorum.handed_over();
         quorum.nodes[seed % 3].stop();
         for node in &quorum.nodes {
             node.delay_replies(ms(20 + seed as u64));
@@ -99,7 +88,7 @@ fn who_was_late_is_told_so_also_where_answers_are_slow() {
 #[test]
 fn a_token_that_could_not_be_adopted_is_as_good_as_before() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     let before = quorum.nodes[0].ttl(NAME).expect("a TTL");
     quorum.nodes[0].pause();
     quorum.nodes[1].lose_replies(Loss::Broken);
@@ -117,7 +106,7 @@ fn a_token_that_could_not_be_adopted_is_as_good_as_before() {
         let left = node.ttl(NAME).expect("a TTL");
         assert!(left <= before && left > before - Duration::from_secs(5), "{left:?} of {before:?}");
     }
-    drop(adopt(&quorum, &token));
+    drop(quorum.adopt(&token));
 }
 
 /// By the first round, of whose replies none arrives, the nodes hold the new value. What the second comes to is known only
@@ -125,7 +114,7 @@ fn a_token_that_could_not_be_adopted_is_as_good_as_before() {
 #[test]
 fn a_round_that_fails_late_does_not_hide_what_an_earlier_one_has_done() {
     let quorum = with_known_scripts();
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Broken));
     let mutex = quorum.redsync.mutex(NAME).tries(2).retry_delay(ms(10)).node_timeout(ms(100));
     let mutex = mutex.deadline(ms(60));
@@ -155,7 +144,7 @@ fn a_round_that_fails_late_does_not_hide_what_an_earlier_one_has_done() {
     quorum.settle();
     let at_last = quorum.values();
     assert!(at_last.iter().all(|value| value.as_deref() == Some(token.value())), "{at_last:?}");
-    drop(adopt(&quorum, &token));
+    drop(quorum.adopt(&token));
 }
 
 #[test]
@@ -165,7 +154,7 @@ fn an_adoption_that_is_dropped_anywhere_leaves_the_token_good() {
             node.extra_polls(2);
             node
         });
-        let token = handed_over(&quorum);
+        let token = quorum.handed_over();
         let adopted = quorum.block_on(drop_after(polls, quorum.redsync.adopt(&token)));
         if let Some(guard) = adopted {
             assert!(polls > 2, "it takes a round trip");
@@ -174,7 +163,7 @@ fn an_adoption_that_is_dropped_anywhere_leaves_the_token_good() {
         }
         quorum.settle();
         assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())), "{polls}");
-        drop(adopt(&quorum, &token));
+        drop(quorum.adopt(&token));
     }
     panic!("never came to its end");
 }
@@ -184,7 +173,7 @@ fn an_adoption_that_is_dropped_before_any_answer_does_not_lengthen_the_wait() {
     // The last node hangs, so that nothing tells for how long the token would have been good there.
     for hung in [false, true] {
         let quorum = Quorum::of(3);
-        let token = handed_over(&quorum);
+        let token = quorum.handed_over();
         quorum.run_for(WAIT / 2);
         if hung {
             quorum.nodes[2].pause();
@@ -198,22 +187,22 @@ fn an_adoption_that_is_dropped_before_any_answer_does_not_lengthen_the_wait() {
             let left = node.ttl(NAME).expect("a TTL");
             assert!(left <= WAIT / 2 + TTL && left > WAIT / 2 - TTL, "{left:?}, {hung}");
         }
-        drop(adopt(&quorum, &token));
+        drop(quorum.adopt(&token));
     }
 }
 
 #[test]
 fn a_lock_that_is_handed_back_can_be_adopted_again() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     for _ in 0..3 {
-        let guard = adopt(&quorum, &token);
+        let guard = quorum.adopt(&token);
         let rival = quorum.block_on(quorum.redsync.adopt(&token)).expect_err("adopted");
         assert_eq!(rival.kind(), ErrorKind::AlreadyAdopted, "{rival}");
         quorum.block_on(guard.hand_back(&token)).expect("reachable");
         assert!(quorum.nodes.iter().all(|node| node.ttl(NAME) > Some(WAIT)), "as long as at first");
     }
-    assert_eq!(quorum.block_on(adopt(&quorum, &token).release()).expect("reachable"), Released::Held);
+    assert_eq!(quorum.block_on(quorum.adopt(&token).release()).expect("reachable"), Released::Held);
     quorum.settle();
     assert_eq!(quorum.keys_left(), 0);
 }
@@ -227,12 +216,12 @@ fn what_a_token_cannot_have_any_more_is_told_apart() {
             |quorum, _| quorum.nodes.iter().for_each(|node| node.set(NAME, "a rival's", None)),
             ErrorKind::Taken,
         ),
-        (|quorum, token| adopt(quorum, token).leave(), ErrorKind::AlreadyAdopted),
+        (|quorum, token| quorum.adopt(token).leave(), ErrorKind::AlreadyAdopted),
         (|quorum, _| quorum.nodes.iter().for_each(|node| node.stop()), ErrorKind::Unreachable),
     ];
     for (change, expected) in cases {
         let quorum = Quorum::of(3);
-        let token = handed_over(&quorum);
+        let token = quorum.handed_over();
         change(&quorum, &token);
         let error = quorum.block_on(quorum.redsync.adopt(&token)).expect_err("gone");
         assert_eq!(error.kind(), expected, "{error}");
@@ -242,8 +231,8 @@ fn what_a_token_cannot_have_any_more_is_told_apart() {
 #[test]
 fn a_token_that_is_used_up_is_told_at_once_though_a_node_hangs() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
-    let guard = adopt(&quorum, &token);
+    let token = quorum.handed_over();
+    let guard = quorum.adopt(&token);
     quorum.settle();
     quorum.nodes[2].pause();
     for expected in [ErrorKind::AlreadyAdopted, ErrorKind::Expired] {
@@ -260,7 +249,7 @@ fn a_token_that_is_used_up_is_told_at_once_though_a_node_hangs() {
 #[test]
 fn what_is_not_set_back_yet_is_no_rival() {
     let quorum = with_known_scripts();
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     quorum.nodes[2].stop();
     // Somebody else shares the two nodes with us, and gives up.
     let (lineage, rivals) = (token.value().split_at(16).0, "0123456789abcdef");
@@ -286,9 +275,9 @@ async fn wait(quorum: &Quorum, millis: u64) {
 #[test]
 fn a_release_removes_what_it_was_adopted_from_as_well() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     quorum.nodes[2].stop();
-    let guard = adopt(&quorum, &token);
+    let guard = quorum.adopt(&token);
     quorum.settle();
     quorum.nodes[2].start();
     assert_eq!(quorum.values()[2].as_deref(), Some(token.value()));
@@ -301,10 +290,10 @@ fn a_release_removes_what_it_was_adopted_from_as_well() {
 #[test]
 fn what_another_adopter_sets_back_late_goes_with_the_lock() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     let rival = format!("{}{:016x}", &token.value()[..16], 7);
     quorum.nodes[2].set(NAME, &rival, Some(TTL));
-    let guard = adopt(&quorum, &token);
+    let guard = quorum.adopt(&token);
     assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
     assert_eq!(quorum.values()[2].as_deref(), Some(rival.as_str()), "it is not ours to delete");
     quorum.nodes[2].set(NAME, token.value(), Some(WAIT));
@@ -316,10 +305,10 @@ fn what_another_adopter_sets_back_late_goes_with_the_lock() {
 fn what_a_rival_sets_back_after_the_release_goes_as_well() {
     for gives_up in [true, false] {
         let quorum = Quorum::of(3);
-        let token = handed_over(&quorum);
+        let token = quorum.handed_over();
         let rivals = format!("{}{:016x}", &token.value()[..16], 7);
         quorum.nodes[2].set(NAME, &rivals, Some(2 * TTL));
-        let guard = adopt(&quorum, &token);
+        let guard = quorum.adopt(&token);
         assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::Held);
         quorum.run_for(ms(500));
         assert_eq!(quorum.values()[2].as_deref(), Some(&*rivals), "that is not ours");
@@ -338,7 +327,7 @@ fn an_extension_that_comes_after_the_lock_was_handed_back_leaves_the_token_good(
     // What stands at the slow node when it takes in the extension, and what does in the end.
     for (stands, is_good) in [(true, true), (false, false)] {
         let quorum = Quorum::of(3);
-        let token = handed_over(&quorum);
+        let token = quorum.handed_over();
         let mutex = quorum.redsync.mutex(NAME).revive_on_extend(true);
         // The servers get to know the scripts.
         let guard = quorum.block_on(mutex.adopt(&token)).expect("the only one");
@@ -360,7 +349,7 @@ fn an_extension_that_comes_after_the_lock_was_handed_back_leaves_the_token_good(
         assert_eq!(at_last[2].as_deref(), is_good.then(|| token.value()), "{at_last:?}");
         let left = quorum.nodes[2].ttl(NAME);
         assert!(left.is_none_or(|left| left > WAIT - ms(2000)), "{left:?}");
-        drop(adopt(&quorum, &token));
+        drop(quorum.adopt(&token));
     }
 }
 
@@ -369,9 +358,9 @@ fn a_late_grant_goes_with_the_lock() {
     // A node that stands still takes the rotation in when the lock was given back long since.
     for hands_back in [false, true] {
         let quorum = Quorum::of(3);
-        let token = handed_over(&quorum);
+        let token = quorum.handed_over();
         quorum.nodes[2].pause();
-        let guard = adopt(&quorum, &token);
+        let guard = quorum.adopt(&token);
         match hands_back {
             true => quorum.block_on(guard.hand_back(&token)).expect("reachable"),
             false => drop(quorum.block_on(guard.release()).expect("reachable")),
@@ -388,8 +377,8 @@ fn a_late_grant_goes_with_the_lock() {
 #[test]
 fn a_guard_that_could_not_be_handed_back_is_not_valid_and_can_be_released() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
-    let guard = adopt(&quorum, &token);
+    let token = quorum.handed_over();
+    let guard = quorum.adopt(&token);
     quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Broken));
     let error = quorum.block_on(guard.hand_back(&token)).expect_err("no replies");
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
@@ -404,8 +393,8 @@ fn a_guard_that_could_not_be_handed_back_is_not_valid_and_can_be_released() {
 #[test]
 fn a_node_that_refused_the_hand_back_gets_it_when_it_goes_on() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
-    let guard = adopt(&quorum, &token);
+    let token = quorum.handed_over();
+    let guard = quorum.adopt(&token);
     quorum.settle();
     quorum.nodes[2].refuse_all(ErrorReply::new("LOADING", "Redis is loading the dataset in memory"));
     quorum.block_on(guard.hand_back(&token)).expect("a quorum");
@@ -419,21 +408,21 @@ fn a_node_that_refused_the_hand_back_gets_it_when_it_goes_on() {
 #[test]
 fn a_guard_that_could_not_be_handed_back_can_be_handed_back_later() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
-    let guard = adopt(&quorum, &token);
+    let token = quorum.handed_over();
+    let guard = quorum.adopt(&token);
     quorum.nodes.iter().for_each(|node| node.stop());
     let error = quorum.block_on(guard.hand_back(&token)).expect_err("down");
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
     quorum.nodes.iter().for_each(|node| node.start());
     quorum.block_on(error.into_guard().hand_back(&token)).expect("reachable");
-    drop(adopt(&quorum, &token));
+    drop(quorum.adopt(&token));
 }
 
 #[test]
 fn who_comes_after_his_validity_leaves_a_token_that_waits() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
-    let (adopter, late) = (adopt(&quorum, &token), |quorum: &Quorum| quorum.run_for(2 * TTL));
+    let token = quorum.handed_over();
+    let (adopter, late) = (quorum.adopt(&token), |quorum: &Quorum| quorum.run_for(2 * TTL));
     late(&quorum);
     // Nobody has had the lock any more, and who has taken it anew gives it back to the token.
     let taken = quorum.block_on(quorum.mutex().lock()).expect("free");
@@ -456,13 +445,13 @@ fn who_comes_after_his_validity_leaves_a_token_that_waits() {
 #[test]
 fn who_adopts_what_was_handed_back_without_a_word_has_it_to_himself() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
-    let guard = adopt(&quorum, &token);
+    let token = quorum.handed_over();
+    let guard = quorum.adopt(&token);
     quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Broken));
     let error = quorum.block_on(guard.hand_back(&token)).expect_err("no replies");
     quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Never));
     // It has gone back, and somebody else has it by now.
-    let other = adopt(&quorum, &token);
+    let other = quorum.adopt(&token);
     drop(quorum.block_on(error.into_guard().release()));
     quorum.block_on(other.hand_back(&token)).expect("held");
     quorum.settle();
@@ -477,8 +466,8 @@ fn who_adopts_what_was_handed_back_without_a_word_has_it_to_himself() {
 fn what_may_have_been_handed_back_is_not_called_gone() {
     for exact in [false, true] {
         let quorum = Quorum::of(3);
-        let token = handed_over(&quorum);
-        quorum.block_on(adopt(&quorum, &token).release()).expect("reachable");
+        let token = quorum.handed_over();
+        quorum.block_on(quorum.adopt(&token).release()).expect("reachable");
         quorum.settle();
         let mutex = if exact { quorum.mutex().with_value("job-1138") } else { quorum.mutex() };
         let guard = quorum.block_on(mutex.lock()).expect("free");
@@ -496,15 +485,15 @@ fn what_may_have_been_handed_back_is_not_called_gone() {
 #[test]
 fn a_token_is_for_its_lock_its_nodes_and_its_guard() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     let other = quorum.block_on(quorum.redsync.mutex("other").adopt(&token)).expect_err("another lock");
     assert_eq!(other.kind(), ErrorKind::InvalidOption, "{other}");
     let five = Quorum::of(5);
     let other = five.block_on(five.redsync.adopt(&token)).expect_err("other nodes");
     assert_eq!(other.kind(), ErrorKind::InvalidOption, "{other}");
-    let guard = adopt(&quorum, &token);
+    let guard = quorum.adopt(&token);
     let second = quorum.block_on(guard.hand_over(WAIT)).expect("reachable");
-    let guard = adopt(&quorum, &second);
+    let guard = quorum.adopt(&second);
     let error = quorum.block_on(guard.hand_back(&token)).expect_err("not where it came from");
     assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
     assert!(error.into_guard().is_valid());
@@ -517,7 +506,7 @@ fn a_fixed_value_is_handed_over_and_rotated_to_a_generated_one() {
     quorum.settle();
     let token = quorum.block_on(guard.hand_over(WAIT)).expect("reachable");
     assert_eq!(token.value(), "job-1138");
-    let guard = adopt(&quorum, &token);
+    let guard = quorum.adopt(&token);
     assert_ne!(guard.value(), "job-1138");
     let rival = quorum.block_on(quorum.redsync.adopt(&token)).expect_err("adopted");
     assert_eq!(rival.kind(), ErrorKind::AlreadyAdopted, "{rival}");
@@ -530,16 +519,16 @@ fn a_fixed_value_is_handed_over_and_rotated_to_a_generated_one() {
 #[test]
 fn nothing_prints_the_value() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     let resumed = quorum.redsync.resume(NAME, token.value());
-    let shown = format!("{token:?} {resumed:?} {:?}", adopt(&quorum, &token));
+    let shown = format!("{token:?} {resumed:?} {:?}", quorum.adopt(&token));
     assert!(!shown.contains(token.value()), "{shown}");
 }
 
 #[test]
 fn who_waits_to_adopt_is_told_of_the_shutdown() {
     let quorum = Quorum::of(3);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     quorum.nodes.iter().for_each(MemoryNode::pause);
     let client = quorum.other_process();
     let (adopted, ()) = quorum.block_on(join(client.adopt(&token), async {
@@ -552,24 +541,24 @@ fn who_waits_to_adopt_is_told_of_the_shutdown() {
     assert!(quorum.values().iter().all(|value| value.as_deref() == Some(token.value())), "set back");
     let error = quorum.block_on(client.adopt(&token)).expect_err("shut down");
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
-    drop(adopt(&quorum, &token));
+    drop(quorum.adopt(&token));
 }
 
 #[test]
 fn a_token_travels_as_a_text() {
     let quorum = Quorum::of(3);
-    let text = handed_over(&quorum).to_compact();
+    let text = quorum.handed_over().to_compact();
     let token = LockToken::from_compact(&text).expect("whole");
-    let guard = adopt(&quorum, &token);
+    let guard = quorum.adopt(&token);
     quorum.block_on(guard.hand_back(&token)).expect("reachable");
-    drop(adopt(&quorum, &LockToken::from_compact(&text).expect("the same again")));
+    drop(quorum.adopt(&LockToken::from_compact(&text).expect("the same again")));
 }
 
 #[test]
 fn a_hung_node_does_not_keep_two_who_share_the_others_apart() {
     for seed in 0..50 {
         let quorum = Quorum::of(3);
-        let token = handed_over(&quorum);
+        let token = quorum.handed_over();
         quorum.nodes[seed % 3].pause();
         quorum.nodes.iter().for_each(|node| node.jitter(ms(3)));
         let (a, b) = (quorum.other_process(), quorum.other_process());
@@ -586,7 +575,7 @@ fn a_guard_that_has_expired_does_not_touch_the_token_of_who_came_after_it() {
     let quorum = Quorum::of(3);
     let stale = quorum.block_on(quorum.mutex().lock()).expect("free");
     quorum.run_for(TTL);
-    let token = handed_over(&quorum);
+    let token = quorum.handed_over();
     let error = quorum.block_on(stale.hand_back(&token)).expect_err("over");
     assert_eq!(error.kind(), ErrorKind::Expired, "{error}");
     drop(error);

@@ -5,11 +5,13 @@ pub mod counting;
 
 use std::{future::Future, time::Duration};
 
-use redsync_core::{Mutex, Redsync, wire::Script};
+use redsync_core::{Guard, LockToken, Mutex, Redsync, wire::Script};
 use redsync_testkit::{memory::MemoryNode, virtual_time::VirtualRuntime};
 
 pub const NAME: &str = "report:7";
 pub const TTL: Duration = Duration::from_secs(8);
+/// What a token is given to wait.
+pub const WAIT: Duration = Duration::from_secs(600);
 
 pub struct Quorum {
     pub runtime: VirtualRuntime,
@@ -39,6 +41,16 @@ impl Quorum {
 
     pub fn mutex(&self) -> Mutex {
         self.redsync.mutex(NAME)
+    }
+
+    /// A lock that waits to be adopted.
+    pub fn handed_over(&self) -> LockToken {
+        let guard = self.block_on(self.mutex().lock()).expect("free");
+        self.block_on(guard.hand_over(WAIT)).expect("reachable")
+    }
+
+    pub fn adopt(&self, token: &LockToken) -> Guard {
+        self.block_on(self.redsync.adopt(token)).expect("the only one")
     }
 
     pub fn values(&self) -> Vec<Option<String>> {
