@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::{NAME, Quorum, TTL, WAIT, ms};
 use futures_util::future::join;
-use redsync_core::{Delay, ErrorKind, Guard, LockToken, Released, Runtime};
+use redsync_core::{Delay, ErrorKind, LockToken, Released, Runtime};
 use redsync_testkit::{
     cancel::drop_after,
     memory::{ErrorReply, Loss, MemoryNode},
