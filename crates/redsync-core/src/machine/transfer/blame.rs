@@ -15,6 +15,8 @@ pub(super) struct Blame {
     taken: usize,
     /// How many had what somebody else has rotated the value to.
     adopted: usize,
+    /// How many had such a value that may be one of ours, which is not set back yet.
+    not_back: usize,
     /// How many granted.
     granted: usize,
     quorum: Quorum,
@@ -31,15 +33,11 @@ impl Blame {
         };
         let taken = count(Refusal::OtherValue) + count(Refusal::Taken) + count(Refusal::SameValue);
         let missing = count(Refusal::Missing);
-        let adopted = answers
-            .iter()
-            .enumerate()
-            .filter(|(node, answer)| {
-                matches!(answer, Answer::Refused(Refusal::Adopted)) && !ours.contains(*node)
-            })
-            .count();
+        let is_adopted = |(_, answer): &(usize, &Answer)| matches!(answer, Answer::Refused(Refusal::Adopted));
+        let nodes = answers.iter().enumerate().filter(is_adopted).map(|(node, _)| node);
+        let (own, others): (Vec<_>, Vec<_>) = nodes.partition(|node| ours.contains(*node));
         let granted = answers.iter().filter(|answer| matches!(answer, Answer::Granted)).count();
-        Self { missing, taken, adopted, granted, quorum }
+        Self { missing, taken, adopted: others.len(), not_back: own.len(), granted, quorum }
     }
 
     /// Whether somebody else rotates the same value, so that one of the two has to make room.
@@ -65,8 +63,34 @@ impl Blame {
         }
     }
 
-    /// The cause, where there is no further try.
+    /// The cause, where there is no further try. What is not set back yet is no rival, and no node out of reach either.
     pub(super) fn after_all(&self, gave_up: GaveUp) -> TransferCause {
-        if self.is_adopted() { TransferCause::Adopted } else { TransferCause::GaveUp(gave_up) }
+        let refused = self.missing + self.taken + self.adopted + self.not_back;
+        match self.is_contended() && self.quorum.is_blocked_by(refused) {
+            true => TransferCause::Adopted,
+            false => TransferCause::GaveUp(gave_up),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeError;
+
+    #[test]
+    fn a_rival_is_blamed_where_all_that_answer_refuse_and_one_is_his() {
+        const ADOPTED: Answer = Answer::Refused(Refusal::Adopted);
+        let down = || Answer::Failed(NodeError::not_sent("connection refused"));
+        let quorum = Quorum::majority(3).expect("three nodes");
+        for (answers, ours, is_rivals) in [
+            ([ADOPTED, ADOPTED, down()], NodeSet::EMPTY, true),
+            ([ADOPTED, ADOPTED, down()], NodeSet::first(1), true),
+            ([ADOPTED, ADOPTED, down()], NodeSet::first(2), false),
+            ([ADOPTED, down(), down()], NodeSet::EMPTY, false),
+        ] {
+            let cause = Blame::of(&answers, ours, quorum).after_all(GaveUp::Tries);
+            assert_eq!(matches!(cause, TransferCause::Adopted), is_rivals, "{answers:?} {ours:?}");
+        }
     }
 }
