@@ -72,14 +72,28 @@ impl Scenery {
         // A lock that is handed over lasts for its own TTL at least.
         let token = self.hand_over(self.mutex.clone().ttl(wait), wait).await?;
         self.stage.wait(wait * 9 / 10).await;
-        if self.stage.once_in(2) {
-            return release(adopt(&self.mutex, &token).await?, Released::Held).await;
+        match self.stage.pick(3) {
+            0 => return release(adopt(&self.mutex, &token).await?, Released::Held).await,
+            1 => return self.an_expired_guard_is_not_handed_back(token, wait).await,
+            _ => {}
         }
         self.stage.wait(IN_THE_QUEUE - wait).await;
         not_adopted(&self.mutex, &token, ErrorKind::Expired).await?;
         let guard = lock(&self.mutex).await?;
         not_adopted(&self.mutex, &token, ErrorKind::Taken).await?;
         release(guard, Released::Held).await
+    }
+
+    /// What stands there by then may be a rival's.
+    async fn an_expired_guard_is_not_handed_back(self, token: LockToken, ttl: Duration) -> Verdict {
+        let guard = adopt(&self.mutex.clone().ttl(ttl), &token).await?;
+        self.stage.wait(IN_THE_QUEUE - ttl).await;
+        let rival = lock(&self.mutex).await?;
+        let handed_back = guard.hand_back(&token).await;
+        let error = handed_back.err().ok_or("a guard was handed back after its validity")?;
+        is(error.kind(), ErrorKind::Expired)?;
+        error.into_guard().leave();
+        release(rival, Released::Held).await
     }
 
     pub(super) async fn two_adopt_at_once(self) -> Verdict {
