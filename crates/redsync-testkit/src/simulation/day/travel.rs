@@ -84,7 +84,7 @@ impl Scenery {
         release(guard, Released::Held).await
     }
 
-    /// What stands there by then may be a rival's.
+    /// What stands there by then may be a rival's, and the token's value be good again by his doing.
     async fn an_expired_guard_is_not_handed_back(self, token: LockToken, ttl: Duration) -> Verdict {
         let guard = adopt(&self.mutex.clone().ttl(ttl), &token).await?;
         self.stage.wait(IN_THE_QUEUE - ttl).await;
@@ -92,8 +92,11 @@ impl Scenery {
         let handed_back = guard.hand_back(&token).await;
         let error = handed_back.err().ok_or("a guard was handed back after its validity")?;
         is(error.kind(), ErrorKind::Expired)?;
-        error.into_guard().leave();
-        release(rival, Released::Held).await
+        rival.hand_back(&token).await.map_err(|error| error.to_string())?;
+        self.stage.wait(INSTANT).await;
+        let released = error.into_guard().release().await;
+        released.map_err(|error| error.to_string())?;
+        release(adopt(&self.somebodys(token.name()), &token).await?, Released::Held).await
     }
 
     pub(super) async fn two_adopt_at_once(self) -> Verdict {
