@@ -29,9 +29,9 @@ impl Limits {
     /// So many tries of this length, by what is called.
     pub(super) fn tries(each: Duration, lock: u32, extend: u32, release: u32) -> Self {
         let (lock, extend_by_value, release) = (lock * each, extend * each, release * each);
-        // A guard's extension begins anew once where another one has succeeded meanwhile; a hand-over has another try, at the
-        // nodes that missed the lock.
-        let (extend, hand_over) = (2 * extend_by_value, extend_by_value + each);
+        // A guard's extension begins anew once where another one has succeeded meanwhile; each try of a hand-over may
+        // have a second question, for the nodes that missed the lock.
+        let (extend, hand_over) = (2 * extend_by_value, 2 * extend_by_value);
         Self { lock, extend, extend_by_value, hand_over, release }
     }
 
