@@ -163,7 +163,7 @@ impl<S: Source> Extend<S> {
         if until <= now {
             return;
         }
-        let missing = round.refused().without(round.refused().without(self.missing)).without(self.filled);
+        let missing = round.refused().intersection(self.missing).without(self.filled);
         let needed = self.plan.quorum.needed();
         if missing.is_empty() || round.granted().union(missing).union(self.filled).len() < needed {
             return;

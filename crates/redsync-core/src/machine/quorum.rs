@@ -114,6 +114,12 @@ impl NodeSet {
         Self(self.0 & !other.0)
     }
 
+    /// The nodes that are in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// How many nodes are in the set.
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize

@@ -185,7 +185,7 @@ impl<S: Source> Transfer<S> {
     fn still_ours(&self) -> NodeSet {
         let earlier = self.rotations.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
         let may_hold = earlier.iter().map(Rotation::may_hold).fold(NodeSet::EMPTY, NodeSet::union);
-        self.ours.without(self.ours.without(may_hold))
+        self.ours.intersection(may_hold)
     }
 
     /// Of the last round, which the current rotation may not have had yet.

@@ -10,20 +10,13 @@ pub(super) struct Limits {
     lock: Duration,
     extend: Duration,
     extend_by_value: Duration,
-    hand_over: Duration,
     release: Duration,
 }
 
 impl Limits {
     /// The same for all.
     pub(super) fn deadline(deadline: Duration) -> Self {
-        Self {
-            lock: deadline,
-            extend: deadline,
-            extend_by_value: deadline,
-            hand_over: deadline,
-            release: deadline,
-        }
+        Self { lock: deadline, extend: deadline, extend_by_value: deadline, release: deadline }
     }
 
     /// So many tries of this length, by what is called.
@@ -31,8 +24,8 @@ impl Limits {
         let (lock, extend_by_value, release) = (lock * each, extend * each, release * each);
         // A guard's extension begins anew once where another one has succeeded meanwhile; each try of a hand-over may
         // have a second question, for the nodes that missed the lock.
-        let (extend, hand_over) = (2 * extend_by_value, 2 * extend_by_value);
-        Self { lock, extend, extend_by_value, hand_over, release }
+        let extend = 2 * extend_by_value;
+        Self { lock, extend, extend_by_value, release }
     }
 
     /// So much longer for each try of what draws a fencing number.
@@ -44,10 +37,9 @@ impl Limits {
     pub(super) fn of(self, op: Op) -> Duration {
         match op {
             Op::Lock | Op::TryLock | Op::LockUnless | Op::Adopt => self.lock,
-            Op::Extend => self.extend,
+            Op::Extend | Op::HandOver => self.extend,
             // One extension of its own, and nothing that begins anew.
             Op::ExtendByValue => self.extend_by_value,
-            Op::HandOver => self.hand_over,
             Op::Release | Op::Drop | Op::Leave | Op::Unlock | Op::HandBack => self.release,
         }
     }
