@@ -42,6 +42,7 @@ const BACKGROUND: &str = "crates/redsync-core/src/background.rs";
 const OPTIONS: &str = "crates/redsync-core/src/options.rs";
 const TARGET: &str = "crates/redsync-core/src/target.rs";
 const TRANSFER: &str = "crates/redsync-core/src/machine/transfer.rs";
+const BLAME: &str = "crates/redsync-core/src/machine/transfer/blame.rs";
 const ROTATION: &str = "crates/redsync-core/src/machine/rotation.rs";
 const FENCING: &str = "crates/redsync-core/src/machine/fencing.rs";
 const TASK: &str = "crates/redsync-core/src/machine/task.rs";
@@ -350,6 +351,8 @@ impl Runtime for ByTheWall {
         TARGET: "            (false, _) if self.may_be_anothers => Resend::GIVEN_BACK,\n" => "";
     "what is not set back yet is taken for a rival's":
         TRANSFER: "self.ours = earlier.iter().fold(NodeSet::EMPTY, |nodes, rotation| nodes.union(rotation.in_doubt()));" => "self.ours = NodeSet::first(earlier.len()).without(NodeSet::first(64));";
+    "who has no node yet is taken for late":
+        BLAME: "self.adopted >= self.quorum.needed() || self.granted + self.not_back + self.open == 0" => "self.granted == 0";
     "another delivery taken for a stranger":
         FENCED_SERVER: "if lineage_of(held) == Some(lineage) { 3 } else { 0 }" => "if lineage_of(held) == Some(lineage) { 0 } else { 0 }";
 };

@@ -103,9 +103,9 @@ impl<S: Source> Transfer<S> {
                 Verdict::Pending if !time_is_over => self.raise(now),
                 Verdict::Pending | Verdict::Lost => self.lose(now),
             },
-            Verdict::Lost if !time_is_over && self.is_worth_hearing_all() => {}
+            Verdict::Lost | Verdict::Pending if time_is_over => self.lose_by(self.blame().heard_out(), now),
+            Verdict::Lost if self.is_worth_hearing_all() => {}
             Verdict::Lost => self.lose(now),
-            Verdict::Pending if time_is_over => self.lose(now),
             Verdict::Pending => {}
         }
     }
@@ -150,7 +150,10 @@ impl<S: Source> Transfer<S> {
     }
 
     fn lose(&mut self, now: Moment) {
-        let blame = self.blame();
+        self.lose_by(self.blame(), now);
+    }
+
+    fn lose_by(&mut self, blame: Blame, now: Moment) {
         if let Some(cause) = blame.for_good() {
             return self.fail(cause, now);
         }

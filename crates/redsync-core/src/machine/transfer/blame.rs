@@ -19,6 +19,8 @@ pub(super) struct Blame {
     not_back: usize,
     /// How many granted.
     granted: usize,
+    /// How many may grant yet.
+    open: usize,
     quorum: Quorum,
 }
 
@@ -37,7 +39,13 @@ impl Blame {
         let nodes = answers.iter().enumerate().filter(is_adopted).map(|(node, _)| node);
         let (own, others): (Vec<_>, Vec<_>) = nodes.partition(|node| ours.contains(*node));
         let granted = answers.iter().filter(|answer| matches!(answer, Answer::Granted)).count();
-        Self { missing, taken, adopted: others.len(), not_back: own.len(), granted, quorum }
+        let open = answers.iter().filter(|answer| matches!(answer, Answer::Open)).count();
+        Self { missing, taken, adopted: others.len(), not_back: own.len(), granted, open, quorum }
+    }
+
+    /// The same when nobody is waited for any more.
+    pub(super) fn heard_out(self) -> Self {
+        Self { open: 0, ..self }
     }
 
     /// Whether somebody else rotates the same value, so that one of the two has to make room.
@@ -49,14 +57,19 @@ impl Blame {
         self.adopted > 0 && self.quorum.is_blocked_by(self.missing + self.taken + self.adopted)
     }
 
+    /// Whether somebody else is to have it. Of two who share the nodes neither has a quorum, and each has one node at least:
+    /// were both sent away, nobody would have the lock.
+    fn is_late(&self) -> bool {
+        self.adopted >= self.quorum.needed() || self.granted + self.not_back + self.open == 0
+    }
+
     /// The cause, where no further try can help. A value that is gone does not come back.
     pub(super) fn for_good(&self) -> Option<TransferCause> {
         if self.quorum.is_blocked_by(self.taken) {
             Some(TransferCause::Taken)
         } else if self.quorum.is_blocked_by(self.missing + self.taken) {
             Some(TransferCause::Missing)
-        } else if self.is_adopted() && self.granted == 0 {
-            // Two who share the nodes have one each at least. Who has none is late.
+        } else if self.is_adopted() && self.is_late() {
             Some(TransferCause::Adopted)
         } else {
             None
@@ -78,9 +91,10 @@ mod tests {
     use super::*;
     use crate::NodeError;
 
+    const ADOPTED: Answer = Answer::Refused(Refusal::Adopted);
+
     #[test]
     fn a_rival_is_blamed_where_all_that_answer_refuse_and_one_is_his() {
-        const ADOPTED: Answer = Answer::Refused(Refusal::Adopted);
         let down = || Answer::Failed(NodeError::not_sent("connection refused"));
         let quorum = Quorum::majority(3).expect("three nodes");
         for (answers, ours, is_rivals) in [
@@ -91,6 +105,26 @@ mod tests {
         ] {
             let cause = Blame::of(&answers, ours, quorum).after_all(GaveUp::Tries);
             assert_eq!(matches!(cause, TransferCause::Adopted), is_rivals, "{answers:?} {ours:?}");
+        }
+    }
+
+    #[test]
+    fn two_who_share_an_even_number_of_nodes_are_not_both_sent_away() {
+        let quorum = Quorum::majority(4).expect("four nodes");
+        let gone = Answer::Refused(Refusal::Missing);
+        let open = || Answer::Open;
+        let granted = || Answer::Granted;
+        for (answers, ours, is_late, at_the_end) in [
+            ([ADOPTED, ADOPTED, open(), open()], 0, false, true),
+            ([ADOPTED, ADOPTED, granted(), granted()], 0, false, false),
+            ([ADOPTED, ADOPTED, ADOPTED, ADOPTED], 2, false, false),
+            ([ADOPTED, gone, open(), open()], 0, false, true),
+            ([ADOPTED, ADOPTED, ADOPTED, open()], 0, true, true),
+            ([ADOPTED, ADOPTED, ADOPTED, ADOPTED], 0, true, true),
+        ] {
+            let blame = Blame::of(&answers, NodeSet::first(ours), quorum);
+            assert_eq!(blame.for_good().is_some(), is_late, "{answers:?}");
+            assert_eq!(blame.heard_out().for_good().is_some(), at_the_end, "{answers:?}");
         }
     }
 }

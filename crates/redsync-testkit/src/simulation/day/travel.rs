@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use futures_util::future::join;
-use redsync_core::{ErrorKind, Guard, LockToken, Mutex, Released};
+use redsync_core::{Delay, ErrorKind, Guard, LockToken, Mutex, Released};
 
-use super::{INSTANT, Scenery, Verdict, is, lock, release};
-use crate::simulation::server::Server;
+use super::{INSTANT, Scenery, Verdict, is, lock, release, set_weather};
+use crate::{
+    memory::Loss,
+    simulation::{network::Weather, server::Server},
+};
 
-/// How long the scene lasts in which a token expires.
+/// How long the scenes last in which a token expires, and in which what goes on in the background is tried again.
 pub(super) const IN_THE_QUEUE: Duration = Duration::from_millis(30);
 /// How long the scene lasts in which a lock is almost over: its TTL, and the time that a server is waited for.
 pub(super) const AT_THE_LAST_MOMENT: Duration = Duration::from_millis(100);
 /// How long two may take who have to make room for each other again and again.
 pub(super) const AGAIN_AND_AGAIN: Duration = Duration::from_millis(100);
+/// How many characters at the end of a generated value are others when the lock was adopted.
+const CHANGES: usize = 16;
 /// How long tokens wait otherwise.
 const WAIT: Duration = Duration::from_secs(60);
 /// Every server in reach answers at once, and the others are heard for so long.
@@ -67,6 +72,22 @@ impl Scenery {
         release(adopt(&worker, &second).await?, Released::Held).await
     }
 
+    /// Somebody else may have the lock by then, and hand it back in his turn.
+    pub(super) async fn a_hand_back_is_not_heard_of(self) -> Verdict {
+        let token = self.hand_over(self.mutex(), WAIT).await?;
+        let guard = adopt(&self.mutex().node_timeout(NODE_TIMEOUT), &token).await?;
+        set_weather(&self.desk, Weather { replies: Loss::Broken, ..Weather::default() });
+        let handed_back = guard.hand_back(&token).await;
+        set_weather(&self.desk, Weather::default());
+        let error = handed_back.err().ok_or("a hand-back succeeded without a reply")?;
+        is(error.kind(), ErrorKind::Unreachable)?;
+        let other = adopt(&self.somebodys(token.name()), &token).await?;
+        release(error.into_guard(), Released::Unclear).await?;
+        other.hand_back(&token).await.map_err(|error| error.to_string())?;
+        self.stage.wait(IN_THE_QUEUE).await;
+        release(adopt(&self.somebodys(token.name()), &token).await?, Released::Held).await
+    }
+
     pub(super) async fn a_token_expires(self) -> Verdict {
         let wait = IN_THE_QUEUE / 3;
         // A lock that is handed over lasts for its own TTL at least.
@@ -99,16 +120,48 @@ impl Scenery {
         release(adopt(&self.somebodys(token.name()), &token).await?, Released::Held).await
     }
 
+    /// Also where each hears of the other's part before he hears of his own.
     pub(super) async fn two_adopt_at_once(self) -> Verdict {
         let token = self.hand_over(self.mutex(), WAIT).await?;
+        let delay = if self.stage.once_in(2) { NODE_TIMEOUT / 4 } else { Duration::ZERO };
+        self.slow_down(delay);
         let [one, other] = [self.somebodys(token.name()), self.somebodys(token.name())]
-            .map(|mutex| mutex.tries(100).retry_delay(redsync_core::Delay::Between(INSTANT, 1000 * INSTANT)));
+            .map(|mutex| mutex.tries(100).retry_delay(Delay::Between(INSTANT, 1000 * INSTANT)));
         let (one, other) = join(one.adopt(&token), other.adopt(&token)).await;
+        self.slow_down(Duration::ZERO);
         let (held, refused) = if one.is_ok() { (one, other) } else { (other, one) };
         is(refused.map(drop).map_err(|error| error.kind()), Err(ErrorKind::AlreadyAdopted))?;
         // What the other one has had for a moment is set back.
-        self.stage.wait(INSTANT).await;
+        self.stage.wait(delay + INSTANT).await;
         release(held.map_err(|error| error.to_string())?, Released::Held).await
+    }
+
+    /// Where what is set back comes after what is asked next, that is no sign of anybody else.
+    pub(super) async fn a_rival_makes_room(self) -> Verdict {
+        let token = self.hand_over(self.mutex(), WAIT).await?;
+        let servers: Vec<_> = self.stage.servers.iter().filter(|server| !server.is_away()).collect();
+        let mutex = self.somebodys(token.name());
+        if let [.., _, shared] = servers[..] {
+            let lineage =
+                token.value().get(..token.value().len().saturating_sub(CHANGES)).unwrap_or_default();
+            shared.node().set(token.name(), &format!("{lineage}{:0CHANGES$x}", 7), Some(WAIT));
+            self.slow_down(NODE_TIMEOUT / 4);
+            let mutex = mutex.tries(100).retry_delay(INSTANT);
+            let makes_room = async {
+                self.stage.wait(NODE_TIMEOUT * 2).await;
+                shared.node().set(token.name(), token.value(), Some(WAIT));
+            };
+            let (adopted, ()) = join(mutex.adopt(&token), makes_room).await;
+            self.slow_down(Duration::ZERO);
+            self.stage.wait(NODE_TIMEOUT).await;
+            return release(adopted.map_err(|error| error.to_string())?, Released::Held).await;
+        }
+        release(adopt(&mutex, &token).await?, Released::Held).await
+    }
+
+    /// Has each message of everybody take up to so long.
+    fn slow_down(&self, delay: Duration) {
+        self.stage.desks().iter().for_each(|desk| set_weather(desk, Weather { delay, ..Weather::default() }));
     }
 
     /// Where a server hangs, the token's value may come to stand there when everything else is over, until its TTL is as
