@@ -36,9 +36,14 @@ impl Holding {
     pub(crate) fn note<M: Machine>(&self, machine: &M, slot: usize) {
         let mut state = self.held.state();
         if state.ending().is_none() {
-            state.note(machine, u64::try_from(slot).unwrap_or(u64::MAX));
+            state.note(machine, number(slot));
         }
     }
+}
+
+/// The number of the machine in this slot among those of its lock.
+pub(crate) fn number(slot: usize) -> u64 {
+    u64::try_from(slot).unwrap_or(u64::MAX)
 }
 
 impl Clone for Holding {

@@ -2,7 +2,7 @@
 
 use redsync_core::{
     Delay, Ttl, Value,
-    machine::{AcquirePlan, Drift, ExtendPlan, NodeSet, ReleasePlan, TransferPlan},
+    machine::{AcquirePlan, Drift, ExtendPlan, NodeSet, ReleasePlan, Resend, TransferPlan},
 };
 
 use crate::{
@@ -88,7 +88,7 @@ pub(crate) fn release(search: &Search, role: &Role, target: Target) -> ReleasePl
     ReleasePlan {
         quorum: role.quorum,
         resend: target.resend(search.node_timeout()),
-        former: target.former,
+        former: target.former_until(search.node_timeout()),
         value: target.value,
         exact: target.exact,
         asked: target.nodes,
@@ -109,6 +109,7 @@ pub(crate) fn adopt(search: &Search, role: &Role) -> TransferPlan {
         quorum: role.quorum,
         from: token(),
         exact: false,
+        resend: Resend::FRESH,
         asked: all_nodes(),
         to: None,
         ttl: ttl(search),
@@ -124,6 +125,7 @@ pub(crate) fn adopt(search: &Search, role: &Role) -> TransferPlan {
 
 pub(crate) fn hand_back(search: &Search, role: &Role, target: Target) -> TransferPlan {
     TransferPlan {
+        resend: target.resend(search.node_timeout()),
         from: target.value,
         exact: target.exact,
         asked: target.nodes,

@@ -89,7 +89,7 @@ pub(crate) enum Finished {
     Released(Released),
     NotReleased(NodeSet),
     HandedBack,
-    NotHandedBack,
+    NotHandedBack(NodeSet),
 }
 
 /// A machine that is not idle yet.
@@ -202,7 +202,10 @@ impl Process {
                 result.map_or_else(|failure| Finished::NotReleased(failure.not_deleted), Finished::Released)
             }),
             Running::HandBack(machine) => finished(machine.poll(), |result| {
-                result.map_or(Finished::NotHandedBack, |_| Finished::HandedBack)
+                result.map_or_else(
+                    |failure| Finished::NotHandedBack(failure.not_rotated),
+                    |_| Finished::HandedBack,
+                )
             }),
         }
     }

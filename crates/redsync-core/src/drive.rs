@@ -103,6 +103,12 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
         self.engine.as_ref().map(|engine| &engine.machine)
     }
 
+    /// The machine's number among those that follow the same lock.
+    pub(crate) fn number(&self) -> u64 {
+        let engine = self.engine.as_ref();
+        engine.and_then(|engine| engine.following.as_ref()).map_or(0, |following| following.number)
+    }
+
     /// Tells the machine that nobody wants the result; [`Drive::result`] is then ready.
     fn cancel(&mut self) {
         if let Some(engine) = &mut self.engine {

@@ -180,7 +180,7 @@ impl Error {
         operation: &'static str,
         failure: TransferFailure,
     ) -> Self {
-        let TransferFailure { cause, tries, answers } = failure;
+        let TransferFailure { cause, tries, answers, not_rotated: _ } = failure;
         let (kind, gave_up) = match cause {
             TransferCause::Missing => (ErrorKind::Expired, None),
             TransferCause::Taken => (ErrorKind::Taken, None),

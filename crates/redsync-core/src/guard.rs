@@ -89,15 +89,19 @@ impl Guard {
     /// When the future is dropped, the keys may last longer, but the guard's validity stays what it was.
     pub async fn extend(&self) -> Result<(), Error> {
         let begun = self.world.runtime.now();
-        let mut result = self.extension(begun).result().await;
+        let mut drive = self.extension(begun);
+        let mut result = drive.result().await;
         // Another extension may have succeeded meanwhile, so that it is not the lock that has expired, but only
         // the validity that this one went by.
         if matches!(&result, Err(failure) if matches!(failure.cause, ExtendCause::Expired)) && self.is_valid()
         {
-            result = self.extension(begun).result().await;
+            drive = self.extension(begun);
+            result = drive.result().await;
         }
         match result {
-            Ok(valid_until) if self.held.prolong(valid_until, self.world.runtime.now()) => Ok(()),
+            Ok(valid_until) if self.held.prolong(drive.number(), valid_until, self.world.runtime.now()) => {
+                Ok(())
+            }
             Ok(_) => {
                 Err(Error::extend(&self.world, &self.held.name, "extend", ExtendFailure::found_meanwhile()))
             }

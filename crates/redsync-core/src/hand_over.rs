@@ -75,15 +75,13 @@ impl Guard {
         if let Err(option) = self.goes_back_to(token) {
             return Err(self.keeps(option));
         }
-        // From here on the token's value goes with the guard, and one that has expired may have been followed by whoever
-        // that token is of.
-        if !self.held.is_within_validity(self.world.runtime.now()) {
+        // From here on the token's value goes with the guard.
+        if !self.held.can_go_back(self.world.runtime.now()) {
             return Err(GuardError::new(Error::expired("hand back", &self.held.name), self));
         }
         self.watch.set_renewing(false);
         let to = token.secret().clone();
-        let (all, until) = (self.world.all_nodes(), self.world.until_over(token));
-        let target = self.held.hand_back(all, to, token.parts().exact, until);
+        let target = self.held.hand_back(self.world.all_nodes(), to, token.parts().exact);
         let mut drive = self.world.hand_back(token, &self.settings, target);
         match drive.result().await {
             Ok(_) => {
@@ -92,6 +90,9 @@ impl Guard {
                 Ok(())
             }
             Err(failure) => {
+                if self.held.exact {
+                    self.held.keep_only(failure.not_rotated);
+                }
                 let error = Error::transfer(&self.world, &self.held.name, "hand back", failure);
                 Err(GuardError::new(error, self))
             }

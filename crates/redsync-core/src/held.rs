@@ -30,9 +30,6 @@ pub(crate) struct Held {
     lost: Event,
 }
 
-/// What has a number of its own beside those of the machines.
-const HAND_BACK: u64 = 0;
-
 /// How a guard ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -71,6 +68,8 @@ pub(crate) struct State {
     refilled: NodeSet,
     /// The number of what has succeeded last. What began earlier and is heard of later tells nothing new.
     won_by: u64,
+    /// The number of what has last set missing keys anew. That an earlier one finds them afterwards proves nothing.
+    filled_by: u64,
     /// How the guard has ended, if it has. Grants that arrive after that are to be undone.
     ending: Option<Ending>,
     /// Why this process has the lock no more, where that is not a matter of time.
@@ -91,7 +90,7 @@ impl Ending {
 impl State {
     /// Takes in what a machine has found out; `number` is its own.
     pub(crate) fn note<M: Machine>(&mut self, machine: &M, number: u64) {
-        if let Some((nodes, until)) = machine.held_until() {
+        if let Some((nodes, until)) = machine.held_until().filter(|_| self.is_proof(number)) {
             match until.cmp(&self.held_until) {
                 Ordering::Greater => {
                     (self.nodes, self.held_until) = (nodes, until);
@@ -101,14 +100,20 @@ impl State {
                 Ordering::Less => {}
             }
         }
-        if machine.held_until().is_none() && number > self.won_by {
+        if machine.held_until().is_none() && number > self.won_by && !machine.refilled().is_empty() {
             self.refilled = self.refilled.union(machine.refilled());
+            self.filled_by = self.filled_by.max(number);
         }
         self.lasts.retain(|(other, _)| *other != number);
         self.lasts.extend(machine.lengthened().map(|(nodes, until)| (number, Lasting { nodes, until })));
         self.undoing.retain(|(other, _)| *other != number);
         self.undoing.extend(Some((number, machine.may_undo())).filter(|(_, nodes)| !nodes.is_empty()));
         self.absent = self.absent.union(machine.absent()).without(machine.held().union(self.revivable));
+    }
+
+    /// Whether what this one has found tells that the lock was held all the time.
+    fn is_proof(&self, number: u64) -> bool {
+        number >= self.filled_by
     }
 
     /// One that is being given back is nobody's to rely on, whatever becomes of the release.
@@ -151,6 +156,7 @@ impl Held {
             lasts: Vec::new(),
             refilled: NodeSet::EMPTY,
             won_by: 0,
+            filled_by: 0,
             ending: None,
             loss: None,
         };
@@ -178,16 +184,11 @@ impl Held {
         self.state().valid_until()
     }
 
-    /// Whether nobody else can have had the lock by now but by what this guard has done with it.
-    pub(crate) fn is_within_validity(&self, now: Moment) -> bool {
-        now < self.state().valid_until
-    }
-
-    /// Takes in a successful extension, and says whether the lock is still held. A validity only grows, and one that has
-    /// ended does not come back.
-    pub(crate) fn prolong(&self, valid_until: Moment, now: Moment) -> bool {
+    /// Takes in the successful extension of this number, and says whether the lock is held by it. A validity only grows, and
+    /// one that has ended does not come back.
+    pub(crate) fn prolong(&self, number: u64, valid_until: Moment, now: Moment) -> bool {
         let mut state = self.state();
-        let is_held = state.valid_until > now;
+        let is_held = state.valid_until > now && state.is_proof(number);
         if is_held {
             state.valid_until = state.valid_until.max(valid_until);
         }
@@ -273,12 +274,13 @@ impl Held {
 
     /// Marks the lock as going back to the token of this value, and returns what to rotate. From then on nobody can rely
     /// on the lock, since the token may be adopted.
-    pub(crate) fn hand_back(&self, all: NodeSet, to: Value, exact: bool, until: Moment) -> Target {
+    pub(crate) fn hand_back(&self, all: NodeSet, to: Value, exact: bool) -> Target {
         let mut state = self.state();
         state.ending = Some(Ending::HandedBack);
         let target = self.target(&state, all);
         state.former = Some(to).filter(|_| !exact);
-        state.lasts.push((HAND_BACK, Lasting { nodes: all, until }));
+        // Where rivals may use the value, it is not known to be ours any more once it may be rotated away.
+        state.nodes = if self.exact { NodeSet::EMPTY } else { state.nodes };
         self.end(state, Loss::GivenBack);
         self.given_back.notify(usize::MAX);
         target
@@ -294,7 +296,14 @@ impl Held {
         is_held
     }
 
-    /// A release has failed, and has left the value in place at these nodes only.
+    /// Whether the lock can go back to a token now: whoever has it then has it to himself. An expired lock may have been
+    /// followed by whoever that token is of, and a release that has failed goes on.
+    pub(crate) fn can_go_back(&self, now: Moment) -> bool {
+        let state = self.state();
+        now < state.valid_until && state.ending != Some(Ending::Released)
+    }
+
+    /// What was to give the lock away has failed, and has left the value in place at these nodes only.
     pub(crate) fn keep_only(&self, nodes: NodeSet) {
         self.state().nodes = nodes;
     }

@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::SystemTime};
 
 use crate::{
-    LockToken, Moment,
+    LockToken, Moment, Ttl,
     drive::Drive,
-    machine::{Acquire, AcquirePlan, Extend, ExtendPlan, Release, ReleasePlan, Transfer, TransferPlan},
+    machine::{
+        Acquire, AcquirePlan, Extend, ExtendPlan, Release, ReleasePlan, Resend, Transfer, TransferPlan,
+    },
     options::Settings,
     redsync::World,
     source::Generator,
@@ -86,8 +88,8 @@ impl World {
         let plan = ReleasePlan {
             quorum: self.quorum,
             resend: target.resend(settings.node_timeout),
+            former: target.former_until(settings.node_timeout),
             value: target.value,
-            former: target.former,
             exact: target.exact,
             asked: target.nodes,
             may_be_deleted: self.may_repeat.union(target.may_be_deleted),
@@ -111,6 +113,7 @@ impl World {
             quorum: self.quorum,
             from: token.secret().clone(),
             exact: token.parts().exact,
+            resend: Resend::FRESH,
             asked: self.all_nodes(),
             to: None,
             ttl: settings.ttl,
@@ -135,12 +138,14 @@ impl World {
         let now = self.runtime.now();
         let plan = TransferPlan {
             quorum: self.quorum,
+            resend: target.resend(settings.node_timeout),
             from: target.value,
             exact: target.exact,
             asked: target.nodes,
             to: Some(token.secret().clone()),
             ttl: token.parts().wait,
-            full: settings.ttl,
+            full: Ttl::new(target.lasts.until.since(now))
+                .map_or(settings.ttl, |lasts| lasts.max(settings.ttl)),
             proposal: None,
             drift: settings.drift,
             node_timeout: settings.node_timeout,

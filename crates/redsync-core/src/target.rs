@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Moment, Value,
-    machine::{NodeSet, Resend},
+    machine::{Former, NodeSet, Resend},
 };
 
 /// What is known of a lock that is to be extended or released.
@@ -68,6 +68,13 @@ impl Target {
         let is_ours = self.valid_until.is_some_and(|end| now < end);
         let former_lasts = if is_ours { self.former_lasts } else { Lasting::NOWHERE };
         Self { former: self.former.filter(|_| is_ours), former_lasts, ..self }
+    }
+
+    /// The former value, as a release takes it along: one that is sent when the validity is almost over could arrive after
+    /// it.
+    pub(crate) fn former_until(&self, node_timeout: Duration) -> Option<Former> {
+        let until = self.valid_until.unwrap_or_default().minus(node_timeout);
+        self.former.clone().map(|value| Former { value, until, lasting: self.former_lasts.nodes })
     }
 
     /// When its delete may be sent.

@@ -103,27 +103,17 @@ fn a_lock_is_never_both_told_to_be_gone_and_handed_over() {
 
 #[test]
 fn what_was_lengthened_in_vain_is_removed_whenever_the_nodes_come_back() {
-    for hands_back in [false, true] {
-        let quorum = Quorum::of(3);
-        let mutex = quorum.mutex().extend_tries(1).release_tries(1);
-        let token = hands_back.then(|| quorum.handed_over());
-        let guard = match &token {
-            Some(token) => quorum.block_on(mutex.adopt(token)).expect("the only one"),
-            None => quorum.block_on(mutex.lock()).expect("free"),
-        };
-        quorum.settle();
-        quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Broken));
-        let error = match &token {
-            Some(token) => quorum.block_on(guard.hand_back(token)).expect_err("no quorum has answered"),
-            None => quorum.block_on(guard.hand_over(WAIT)).expect_err("no quorum has answered"),
-        };
-        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
-        quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Never));
-        quorum.nodes[..2].iter().for_each(|node| node.stop());
-        drop(error);
-        away_for_longer_than_the_ttl(&quorum, &[0, 1]);
-        assert_eq!(quorum.keys_left(), 0, "hands back: {hands_back}");
-    }
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().extend_tries(1).release_tries(1).lock()).expect("free");
+    quorum.settle();
+    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Broken));
+    let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("no quorum has answered");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    quorum.nodes[..2].iter().for_each(|node| node.lose_replies(memory::Loss::Never));
+    quorum.nodes[..2].iter().for_each(|node| node.stop());
+    drop(error);
+    away_for_longer_than_the_ttl(&quorum, &[0, 1]);
+    assert_eq!(quorum.keys_left(), 0);
 }
 
 #[test]

@@ -431,8 +431,9 @@ prop_compose! {
         let (exact, hands_back, fenced) = flags;
         let asked = NodeSet::first(quorum.nodes()).without(absent);
         let deadline = deadline.map(|deadline| now.plus(deadline));
+        let resend = if exact { Resend::ONCE } else { Resend::FRESH };
         (TransferPlan {
-            quorum, from: Value::new("value"), exact, asked, to: hands_back.then(|| Value::new("token")), ttl,
+            quorum, from: Value::new("value"), exact, resend, asked, to: hands_back.then(|| Value::new("token")), ttl,
             full: Ttl::new(full).unwrap_or(ttl), proposal: fenced.then_some(2), drift, node_timeout, tries, delay,
             deadline,
         }, now)

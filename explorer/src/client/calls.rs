@@ -79,7 +79,7 @@ impl Client {
     pub(super) fn hand_back(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
         let Some(holding) = &self.holding else { return };
         self.hand_backs -= 1;
-        let target = holding.held.hand_back(plans::all_nodes(), plans::token(), false, self.now);
+        let target = holding.held.hand_back(plans::all_nodes(), plans::token(), false);
         self.tell_followers(setting, effects);
         let plan = plans::hand_back(setting.search, self.role(setting), target);
         let machine = Transfer::new(plan, Nonces(self.rounds), self.now);

@@ -8,7 +8,7 @@ use redsync_core::{
 use super::{Client, Effects, Setting, Stage, Turn};
 use crate::{
     held::Held,
-    holding::Holding,
+    holding::{Holding, number},
     process::{Deeds, Finished, Running},
 };
 
@@ -63,7 +63,7 @@ impl Client {
                 if is_held { Stage::HandedOver(until) } else { Stage::Holding }
             }
             Finished::Extended(until) => self.with_held(|held, now| {
-                held.prolong(until, now);
+                held.prolong(number(slot), until, now);
             }),
             Finished::NotExtended(ExtendCause::Lost) => self.with_held(|held, _| held.lose()),
             Finished::NotExtended(ExtendCause::Expired | ExtendCause::GaveUp(_)) => Stage::Holding,
@@ -81,7 +81,12 @@ impl Client {
                 self.holding = None;
                 Stage::Free
             }
-            Finished::NotHandedBack => Stage::Returned,
+            Finished::NotHandedBack(not_rotated) => {
+                if let Some(holding) = self.holding.as_ref().filter(|holding| holding.held.exact) {
+                    holding.held.keep_only(not_rotated);
+                }
+                Stage::Returned
+            }
         };
     }
 

@@ -6,7 +6,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use redsync_core::{
     Delay, Moment, Ttl, Value,
     machine::{
-        AcquirePlan, Drift, ExtendPlan, NodeSet, Quorum, ReleasePlan, Resend, Source, TransferPlan,
+        AcquirePlan, Drift, ExtendPlan, Former, NodeSet, Quorum, ReleasePlan, Resend, Source, TransferPlan,
         ValueError,
     },
 };
@@ -32,6 +32,9 @@ pub(super) struct Plan {
     /// Where the source says that a value is in doubt, and which nodes the other plans leave out.
     nodes: NodeSet,
     may_repeat: NodeSet,
+    pub(super) refilled: NodeSet,
+    lasting: NodeSet,
+    lasts_until: Moment,
     values: Values,
     flags: Flags,
 }
@@ -44,6 +47,7 @@ struct Flags {
     is_fresh: bool,
     fenced: bool,
     adopted: bool,
+    fills: bool,
 }
 
 /// How the source's values follow each other.
@@ -79,6 +83,9 @@ impl Plan {
             valid_until: moment(input)?,
             nodes: node_set(input)?,
             may_repeat: node_set(input)?,
+            refilled: node_set(input)?,
+            lasting: node_set(input)?,
+            lasts_until: moment(input)?.unwrap_or_default(),
             values,
             flags,
         })
@@ -89,7 +96,8 @@ impl Plan {
         let ttl = Ttl::new(USUAL_TTL).ok_or(arbitrary::Error::IncorrectFormat)?;
         let (node_timeout, nodes) = (USUAL_TIMEOUT, NodeSet::EMPTY);
         let (deadline, valid_until) = (None, Some(START.plus(USUAL_TTL)));
-        Ok(Self { ttl, node_timeout, nodes, deadline, valid_until, drift: Drift::DEFAULT, ..self })
+        let refilled = NodeSet::EMPTY;
+        Ok(Self { ttl, node_timeout, nodes, deadline, valid_until, refilled, drift: Drift::DEFAULT, ..self })
     }
 }
 
@@ -162,9 +170,9 @@ impl Plan {
             exact: self.exact,
             asked: self.asked(),
             ttl: self.ttl,
-            revive: self.flags.revive,
-            fills: false,
-            refilled: NodeSet::EMPTY,
+            revive: self.flags.revive && !self.fills(),
+            fills: self.fills(),
+            refilled: self.refilled,
             may_repeat: self.may_repeat,
             drift: self.drift,
             node_timeout: self.node_timeout,
@@ -176,8 +184,9 @@ impl Plan {
     }
 
     pub(super) fn release(&self) -> ReleasePlan {
+        let former = |value| Former { value, until: self.lasts_until, lasting: self.lasting };
         ReleasePlan {
-            former: self.former(),
+            former: self.former().map(former),
             quorum: self.quorum,
             value: value(),
             exact: self.exact,
@@ -185,9 +194,9 @@ impl Plan {
             asked: self.asked(),
             may_be_deleted: self.may_repeat,
             ttl: self.ttl,
-            refilled: NodeSet::EMPTY,
-            lasting: NodeSet::EMPTY,
-            lasts_until: Moment::default(),
+            refilled: self.refilled,
+            lasting: self.lasting,
+            lasts_until: self.lasts_until,
             node_timeout: self.node_timeout,
             tries: self.tries,
             delay: self.delay.clone(),
@@ -201,6 +210,7 @@ impl Plan {
             quorum: self.quorum,
             from: value(),
             exact: self.exact,
+            resend: self.resend(),
             asked: self.asked(),
             to: self.former(),
             ttl: self.ttl,
@@ -217,6 +227,11 @@ impl Plan {
     /// Fixed values are not taken with fencing numbers here: who looks whether his own stands there draws none.
     pub(super) fn proposal(&self) -> Option<u64> {
         (self.flags.fenced && !self.exact).then_some(2)
+    }
+
+    /// Whether what is missing is filled, as in a hand-over, for which nothing is set anew by the first question.
+    pub(super) fn fills(&self) -> bool {
+        self.flags.fills && !self.exact
     }
 
     fn former(&self) -> Option<Value> {

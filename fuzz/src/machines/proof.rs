@@ -17,6 +17,8 @@ struct Proof {
     asked: usize,
     in_vain: usize,
     grants: usize,
+    /// How often it was found missing by a request that was to lengthen it.
+    missing: usize,
     deletes: usize,
     deletes_that_failed: usize,
     deleted: usize,
@@ -59,6 +61,7 @@ impl Proofs {
                 Outcome::Granted(_) | Outcome::Revived,
             ) => proof.grants += 1,
             (Command::Acquire { .. }, Outcome::Refused(_) | Outcome::Failed(_)) => proof.in_vain += 1,
+            (Command::Extend { .. }, Outcome::Refused(Refusal::Missing)) => proof.missing += 1,
             (Command::Release { .. }, Outcome::Refused(_) | Outcome::Unknown(_))
             | (Command::Acquire { .. }, Outcome::Unknown(_))
             | (
@@ -130,6 +133,11 @@ impl Claim for Result<Moment, ExtendFailure> {
             Ok(valid_until) => {
                 let granted = proofs.nodes(|_, proof| proof.grants > 0);
                 assert!(granted.len() >= plan.quorum.needed(), "no quorum extended it");
+                if plan.fills() {
+                    let missing = proofs.nodes(|_, proof| proof.missing > 0);
+                    let missed_it = missing.union(plan.refilled).len();
+                    assert!(missed_it < plan.quorum.needed(), "a rival may have had a quorum");
+                }
                 assert!(now < *valid_until, "too late");
                 assert!(*valid_until <= now.plus(plan.ttl.as_duration()), "valid for longer than its TTL");
             }

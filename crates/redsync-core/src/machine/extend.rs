@@ -102,13 +102,15 @@ impl<S: Source> Extend<S> {
 
     /// Ends the round if its outcome is certain, or if its time is over.
     fn decide(&mut self, now: Moment, time_is_over: bool) {
-        if self.is_proven_lost() {
+        let refused = self.rounds.last().map(Round::refused).unwrap_or_default();
+        if self.is_proven_lost_by(refused) {
             return self.fail(ExtendCause::Lost, now);
         }
         if self.plan.fills {
             self.fill(now);
         }
         let Some(round) = self.rounds.last() else { return };
+        let may_be_proven_lost = self.is_proven_lost_by(refused.union(round.open()));
         let valid_until = round.sent_at.plus(self.plan.drift.validity(self.plan.ttl));
         let (tally, verdict) = (round.tally(), self.plan.quorum.verdict(round.tally()));
         self.is_in_time |= verdict == Verdict::Won && !self.is_expired(now);
@@ -116,7 +118,8 @@ impl<S: Source> Extend<S> {
             return;
         }
         match verdict {
-            Verdict::Won if !time_is_over && self.may_be_proven_lost() => {}
+            // Though those that have answered seem to hold it.
+            Verdict::Won if !time_is_over && may_be_proven_lost => {}
             Verdict::Won if !self.is_in_time => self.fail(ExtendCause::Expired, now),
             Verdict::Won if now < valid_until => self.succeed(valid_until, now),
             Verdict::Lost if !time_is_over && self.tries >= self.plan.tries && self.may_prove_loss() => {}
@@ -132,22 +135,13 @@ impl<S: Source> Extend<S> {
         self.phase = Phase::settling(now, self.plan.ttl);
     }
 
-    /// Whether so many nodes did not have the lock, whatever stands there by now, that a rival may have had a quorum.
-    fn is_proven_lost(&self) -> bool {
+    /// Whether so many nodes did not have the lock, whatever stands there by now, that a rival may have had a quorum: those
+    /// that had missed it, and these. Who sets it anew on purpose does not ask.
+    fn is_proven_lost_by(&self, refused: NodeSet) -> bool {
         let missing = if self.plan.fills { self.missing } else { NodeSet::EMPTY };
-        let refused = self.rounds.last().map(Round::refused).unwrap_or_default();
         let known = self.plan.refilled.union(missing);
         let counts = !self.plan.revive && !known.is_empty();
         counts && known.union(refused).len() >= self.plan.quorum.needed()
-    }
-
-    /// Whether the nodes that have not answered yet may tell that the lock is lost, though those that have seem to hold it.
-    fn may_be_proven_lost(&self) -> bool {
-        let Some(round) = self.rounds.last() else { return false };
-        let counts = !self.plan.revive && !self.plan.refilled.is_empty() && !round.open().is_empty();
-        counts
-            && self.plan.refilled.union(round.refused()).union(round.open()).len()
-                >= self.plan.quorum.needed()
     }
 
     /// The nodes that have refused, and cannot be filled.
@@ -158,9 +152,10 @@ impl<S: Source> Extend<S> {
 
     /// Sets the key anew where it turned out to be missing, once that can make a quorum.
     fn fill(&mut self, now: Moment) {
+        let expired = self.is_expired(now);
         let Some(round) = self.rounds.last_mut() else { return };
         let until = round.sent_at.plus(self.plan.node_timeout);
-        if until <= now {
+        if until <= now || expired {
             return;
         }
         let missing = round.refused().intersection(self.missing).without(self.filled);
@@ -317,6 +312,8 @@ impl<S: Source> Extend<S> {
         unconfirmed.iter().for_each(|node| self.undo.want(node));
         self.given_back = true;
         self.phase = Phase::settling(now, self.plan.ttl);
+        // What was to be handed over may last for hours.
+        self.pacer.slow_down(now);
     }
 
     fn stop_settling(&mut self) {

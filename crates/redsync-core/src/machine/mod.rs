@@ -30,6 +30,7 @@ pub use lease::{Drift, Lease};
 pub use quorum::{NodeSet, Quorum, Tally, Verdict};
 pub use release::{Release, ReleaseFailure, ReleasePlan};
 pub use sweep::Resend;
+pub use task::Former;
 pub use transfer::{Transfer, TransferCause, TransferFailure, TransferPlan};
 
 use std::{error::Error as StdError, sync::Arc};

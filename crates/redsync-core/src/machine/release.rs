@@ -6,7 +6,7 @@ use super::{
     Action, Event, GaveUp, Ids, Machine, NodeSet, Quorum, RequestId, Resend, Source,
     phase::{Pacer, Phase},
     sweep::{Found, Sweep},
-    task::Task,
+    task::{Former, Task},
 };
 use crate::{Answer, Delay, Moment, Ttl, Value, wire::Command};
 
@@ -18,7 +18,7 @@ pub struct ReleasePlan {
     /// What to delete.
     pub value: Value,
     /// The value that the lock was adopted from, to be deleted as well.
-    pub former: Option<Value>,
+    pub former: Option<Former>,
     /// Whether rivals may use the same value.
     pub exact: bool,
     /// When a delete may be sent again.

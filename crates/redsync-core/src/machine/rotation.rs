@@ -6,7 +6,7 @@ use super::{
     proposal::Proposal,
     round::Round,
     sweep::Sweep,
-    task::{SetBack, Task, may_have_done},
+    task::{Former, SetBack, Task, may_have_done},
 };
 use crate::{
     Answer, Moment, Ttl, Value,
@@ -44,10 +44,10 @@ pub(super) struct Rotation {
 }
 
 impl Rotation {
-    pub(super) fn new(turn: Turn, nodes: usize) -> Self {
+    /// `resend` says when the old value may be asked for again.
+    pub(super) fn new(turn: Turn, nodes: usize, resend: Resend) -> Self {
         let set_back = SetBack::new(turn.to.clone(), turn.from.clone(), nodes, turn.full);
-        // A value that was given up is never used again, so that setting it back once more does no harm.
-        let undo = Sweep::new(Task::SetBack(set_back), nodes, Resend::FRESH);
+        let undo = Sweep::new(Task::SetBack(set_back), nodes, resend);
         let (rounds, fencing, valid_until) = (Vec::new(), None, Moment::default());
         Self {
             turn,
@@ -75,14 +75,26 @@ impl Rotation {
         now: Moment,
     ) -> Vec<(RequestId, Command)> {
         let round = Round::new(self.nodes, asked, ids, now);
-        let Turn { from, to, ttl, full: _, proposal } = self.turn.clone();
-        let proposal = proposal.map(|proposal| proposal.at(now));
-        let command = Command::Rotate { from, to, ttl, proposal };
+        let command = self.command(now);
         let requests = round.requests().map(|id| (id, command.clone())).collect();
         self.valid_until = valid_until;
-        self.fencing = proposal.is_some().then(|| Fencing::new(self.nodes));
+        self.fencing = self.turn.proposal.is_some().then(|| Fencing::new(self.nodes));
         self.rounds.push(round);
         requests
+    }
+
+    /// Offers it once more to the nodes of the last round that certainly did nothing.
+    pub(super) fn ask_again(&mut self, ids: &mut Ids, now: Moment) -> Vec<(RequestId, Command)> {
+        let command = self.command(now);
+        let Some(round) = self.rounds.last_mut() else { return Vec::new() };
+        let again = round.failed().iter().filter_map(|node| round.ask_again(node, ids));
+        again.map(|id| (id, command.clone())).collect()
+    }
+
+    fn command(&self, now: Moment) -> Command {
+        let Turn { from, to, ttl, full: _, proposal } = self.turn.clone();
+        let proposal = proposal.map(|proposal| proposal.at(now));
+        Command::Rotate { from, to, ttl, proposal }
     }
 
     /// Takes in a reply; says whether it answers a request of this rotation.
@@ -100,7 +112,7 @@ impl Rotation {
         }
         if self.undoing {
             self.undo_late(id.node(), outcome);
-        } else if self.finishing && matches!(outcome, Outcome::Failed(_) | Outcome::Unknown(_)) {
+        } else if self.finishing && self.may_ask_after(outcome) {
             self.undo.want(id.node());
         }
         true
@@ -145,9 +157,18 @@ impl Rotation {
         let Turn { from, to, ttl, .. } = self.turn.clone();
         *self.undo.task_mut() = Task::SetBack(SetBack::new(from, to, self.nodes, ttl));
         self.finishing = true;
-        let failed =
-            self.rounds.last().map(|round| round.failed().union(round.doubtful()).without(round.open()));
-        failed.unwrap_or(NodeSet::EMPTY).iter().for_each(|node| self.undo.want(node));
+        let Some(round) = self.rounds.last() else { return };
+        let lost = if self.undo.repeats() { round.doubtful().without(round.open()) } else { NodeSet::EMPTY };
+        round.failed().union(lost).iter().for_each(|node| self.undo.want(node));
+    }
+
+    /// Whether another request may follow this answer.
+    fn may_ask_after(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Failed(_) => true,
+            Outcome::Unknown(_) => self.undo.repeats(),
+            Outcome::Granted(_) | Outcome::Revived | Outcome::Refused(_) => false,
+        }
     }
 
     /// Leaves what was granted so far to who releases the lock or hands it back, and undoes what is granted from now on.
@@ -157,7 +178,7 @@ impl Rotation {
 
     /// From now on neither value is to stand anywhere: what is still to be undone is deleted, and so is what was set back
     /// without a word.
-    pub(super) fn remove(&mut self, former: Option<Value>, resend: Resend) {
+    pub(super) fn remove(&mut self, former: Option<Former>, resend: Resend) {
         self.undo.set_resend(resend);
         let unconfirmed = self.undo.unconfirmed();
         *self.undo.task_mut() = Task::Delete { value: self.turn.to.clone(), former };
@@ -200,6 +221,11 @@ impl Rotation {
 
     pub(super) fn answers(&self) -> Vec<Answer> {
         self.rounds.last().map(Round::answers).unwrap_or_default()
+    }
+
+    /// The nodes of the last round that certainly did nothing.
+    pub(super) fn failed(&self) -> NodeSet {
+        self.rounds.last().map_or(NodeSet::EMPTY, Round::failed)
     }
 
     pub(super) fn granted(&self) -> NodeSet {

@@ -35,7 +35,7 @@ impl Resend {
     /// For a value that rivals may use too, of a lock of which only the value is known.
     pub const ONCE: Self = Self { after_lost_reply: false, after_rivals: false, until: None };
 
-    fn allows_sending(self, now: Moment) -> bool {
+    pub(super) fn allows_sending(self, now: Moment) -> bool {
         self.until.is_none_or(|end| now < end)
     }
 }
@@ -117,6 +117,11 @@ impl Sweep {
 
     pub(super) fn set_resend(&mut self, resend: Resend) {
         self.resend = resend;
+    }
+
+    /// Whether what a lost reply was to is sent again.
+    pub(super) fn repeats(&self) -> bool {
+        self.resend.after_lost_reply
     }
 
     /// Nobody is about to set the former value back any more.

@@ -9,9 +9,27 @@ use crate::{Moment, Ttl, Value, wire::Command};
 #[derive(Clone, Debug)]
 pub(super) enum Task {
     /// Delete the value, and the one that it was adopted from.
-    Delete { value: Value, former: Option<Value> },
+    Delete { value: Value, former: Option<Former> },
     /// Put the value back that was rotated away.
     SetBack(SetBack),
+}
+
+/// The value that a lock was adopted from, or handed back to: whose it is when it stands somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// The token's value.
+    pub value: Value,
+    /// Until when it goes with the lock. After that somebody else may have handed his lock back to the token, which then
+    /// has this value again.
+    pub until: Moment,
+    /// Where it goes with the lock all the same: it has stood there for the whole time, and would for long.
+    pub lasting: NodeSet,
+}
+
+impl Former {
+    fn to_delete(&self, node: usize, now: Moment) -> Option<Value> {
+        (now < self.until || self.lasting.contains(node)).then(|| self.value.clone())
+    }
 }
 
 /// A rotation to be undone.
@@ -35,7 +53,8 @@ impl Task {
     pub(super) fn command(&self, node: usize, in_one: bool, now: Moment) -> Command {
         match self {
             Self::Delete { value, former } => {
-                Command::Release { value: value.clone(), former: former.clone(), in_one }
+                let former = former.as_ref().and_then(|former| former.to_delete(node, now));
+                Command::Release { value: value.clone(), former, in_one }
             }
             Self::SetBack(set_back) => set_back.command(node, now),
         }

@@ -80,15 +80,25 @@ impl<S: Source> Transfer<S> {
             full: self.plan.full,
             proposal: self.proposal,
         };
-        self.rotations.push(Rotation::new(turn, self.plan.quorum.nodes()));
+        // A value that was given up is never used again, so that setting it back once more does no harm.
+        let resend = if self.plan.to.is_some() { self.plan.resend } else { Resend::FRESH };
+        self.rotations.push(Rotation::new(turn, self.plan.quorum.nodes(), resend));
     }
 
     fn start_round(&mut self, now: Moment) {
+        if !self.plan.resend.allows_sending(now) {
+            return self.fail(TransferCause::GaveUp(GaveUp::Validity), now);
+        }
         self.tries = self.tries.saturating_add(1);
         let valid_until = now.plus(self.plan.drift.validity(self.plan.ttl));
         let Some((current, earlier)) = self.rotations.split_last_mut() else { return };
         self.ours = earlier.iter().fold(NodeSet::EMPTY, |nodes, rotation| nodes.union(rotation.in_doubt()));
-        self.outbox.extend(current.ask(self.plan.asked, valid_until, &mut self.ids, now));
+        // Where a reply was lost, what stands there by now may be a rival's.
+        let requests = match self.tries > 1 && !self.plan.resend.after_lost_reply {
+            true => current.ask_again(&mut self.ids, now),
+            false => current.ask(self.plan.asked, valid_until, &mut self.ids, now),
+        };
+        self.outbox.extend(requests);
         self.phase = Phase::Asking { until: now.plus(self.plan.node_timeout) };
         self.decide(now, false);
     }
@@ -174,8 +184,9 @@ impl<S: Source> Transfer<S> {
     }
 
     fn fail(&mut self, cause: TransferCause, now: Moment) {
-        let answers = self.last_answers();
-        self.result = Some(Err(TransferFailure { cause, tries: self.tries, answers }));
+        let (tries, answers) = (self.tries, self.last_answers());
+        let not_rotated = self.rotations.last().map_or(NodeSet::EMPTY, Rotation::failed);
+        self.result = Some(Err(TransferFailure { cause, tries, answers, not_rotated }));
         self.give_up(now);
     }
 
@@ -252,7 +263,8 @@ impl<S: Source> Transfer<S> {
 
     /// The release deletes both values where they stand now; what comes later is ours to delete.
     fn remove_late(&mut self) {
-        let former = Some(self.plan.from.clone()).filter(|_| !self.plan.exact);
+        let until = self.won.unwrap_or_default().minus(self.plan.node_timeout);
+        let former = (!self.plan.exact).then(|| self.plan.former(until));
         let resend = if self.is_given_back { Resend::GIVEN_BACK } else { Resend::FRESH };
         self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone(), resend));
         self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);

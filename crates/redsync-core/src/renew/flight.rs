@@ -32,7 +32,7 @@ impl Flight {
         }
         let mut drive = self.lock.extension(&self.world);
         let result = drive.result_while_held().await;
-        if !self.take_in(result) {
+        if !self.take_in(drive.number(), result) {
             return drive.settled().await;
         }
         let found = missing(&drive);
@@ -41,11 +41,11 @@ impl Flight {
     }
 
     /// Takes in a result, and says whether the lock is extended.
-    fn take_in(&mut self, result: Option<Result<Moment, ExtendFailure>>) -> bool {
+    fn take_in(&mut self, number: u64, result: Option<Result<Moment, ExtendFailure>>) -> bool {
         let now = self.world.runtime.now();
         let held = &self.lock.held;
         let is_extended = match result {
-            Some(Ok(valid_until)) => held.prolong(valid_until, now),
+            Some(Ok(valid_until)) => held.prolong(number, valid_until, now),
             Some(Err(failure)) => {
                 tracing::debug!(lock = &*held.name, cause = ?failure.cause, "not extended in the background");
                 if matches!(failure.cause, ExtendCause::Lost) {

@@ -6,7 +6,7 @@ use crate::{
     Answer, Delay, Moment, Ttl, Value,
     machine::{
         Drift, GaveUp, NodeSet, Quorum,
-        task::{SetBack, Task},
+        task::{Former, SetBack, Task},
     },
     wire::Command,
 };
@@ -67,7 +67,9 @@ impl ExtendPlan {
 
     /// Removes what was set for a lock that was released.
     pub(super) fn delete(&self) -> Task {
-        Task::Delete { value: self.value.clone(), former: self.former.clone() }
+        let until = self.valid_until.unwrap_or_default().minus(self.node_timeout);
+        let former = |value: &Value| Former { value: value.clone(), until, lasting: NodeSet::EMPTY };
+        Task::Delete { value: self.value.clone(), former: self.former.as_ref().map(former) }
     }
 
     /// Sets back what was set for a lock that was handed back. A node where nothing stood is left with nothing: the token

@@ -19,6 +19,8 @@ pub(super) struct Blame {
     not_back: usize,
     /// How many granted.
     granted: usize,
+    /// How many may have granted without a word.
+    unknown: usize,
     /// How many may grant yet.
     open: usize,
     quorum: Quorum,
@@ -39,8 +41,10 @@ impl Blame {
         let nodes = answers.iter().enumerate().filter(is_adopted).map(|(node, _)| node);
         let (own, others): (Vec<_>, Vec<_>) = nodes.partition(|node| ours.contains(*node));
         let granted = answers.iter().filter(|answer| matches!(answer, Answer::Granted)).count();
+        let unknown = answers.iter().filter(|answer| matches!(answer, Answer::Unknown(_))).count();
         let open = answers.iter().filter(|answer| matches!(answer, Answer::Open)).count();
-        Self { missing, taken, adopted: others.len(), not_back: own.len(), granted, open, quorum }
+        let (adopted, not_back) = (others.len(), own.len());
+        Self { missing, taken, adopted, not_back, granted, unknown, open, quorum }
     }
 
     /// The same when nobody is waited for any more.
@@ -60,7 +64,8 @@ impl Blame {
     /// Whether somebody else is to have it. Of two who share the nodes neither has a quorum, and each has one node at least:
     /// were both sent away, nobody would have the lock.
     fn is_late(&self) -> bool {
-        self.adopted >= self.quorum.needed() || self.granted + self.not_back + self.open == 0
+        let may_be_ours = self.granted + self.not_back + self.unknown + self.open;
+        self.adopted >= self.quorum.needed() || may_be_ours == 0
     }
 
     /// The cause, where no further try can help. A value that is gone does not come back.
@@ -114,11 +119,13 @@ mod tests {
         let gone = Answer::Refused(Refusal::Missing);
         let open = || Answer::Open;
         let granted = || Answer::Granted;
+        let lost = || Answer::Unknown(NodeError::unknown("connection reset"));
         for (answers, ours, is_late, at_the_end) in [
             ([ADOPTED, ADOPTED, open(), open()], 0, false, true),
             ([ADOPTED, ADOPTED, granted(), granted()], 0, false, false),
             ([ADOPTED, ADOPTED, ADOPTED, ADOPTED], 2, false, false),
-            ([ADOPTED, gone, open(), open()], 0, false, true),
+            ([ADOPTED, ADOPTED, gone.clone(), lost()], 0, false, false),
+            ([ADOPTED, gone.clone(), open(), open()], 0, false, true),
             ([ADOPTED, ADOPTED, ADOPTED, open()], 0, true, true),
             ([ADOPTED, ADOPTED, ADOPTED, ADOPTED], 0, true, true),
         ] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Answer, Delay, Moment, Ttl, Value,
-    machine::{Drift, GaveUp, NodeSet, Quorum},
+    machine::{Drift, GaveUp, NodeSet, Quorum, Resend, task::Former},
 };
 
 /// What a [`Transfer`](super::Transfer) is to do.
@@ -16,6 +16,8 @@ pub struct TransferPlan {
     pub from: Value,
     /// Whether rivals may use the same value.
     pub exact: bool,
+    /// When a node may be asked again for that value.
+    pub resend: Resend,
     /// The nodes to ask.
     pub asked: NodeSet,
     /// The one value to rotate to, which is not taken back when that fails. Otherwise each try has a fresh one.
@@ -40,6 +42,13 @@ pub struct TransferPlan {
     pub deadline: Option<Moment>,
 }
 
+impl TransferPlan {
+    /// The old value, as it goes with the lock until then.
+    pub(super) fn former(&self, until: Moment) -> Former {
+        Former { value: self.from.clone(), until, lasting: NodeSet::EMPTY }
+    }
+}
+
 /// Why and how a [`Transfer`](super::Transfer) failed.
 #[derive(Clone, Debug)]
 pub struct TransferFailure {
@@ -49,6 +58,8 @@ pub struct TransferFailure {
     pub tries: u32,
     /// What each node answered in the last round.
     pub answers: Vec<Answer>,
+    /// The nodes that certainly did nothing in the last round.
+    pub not_rotated: NodeSet,
 }
 
 /// What ended a [`Transfer`](super::Transfer) without success.
