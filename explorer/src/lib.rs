@@ -33,4 +33,4 @@ mod world;
 mod held;
 #[path = "../../crates/redsync-core/src/target.rs"]
 mod target;
-pub(crate) use redsync_core::{Loss, Moment, Value, machine};
+pub(crate) use redsync_core::{Loss, Moment, Ttl, Value, machine};

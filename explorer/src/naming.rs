@@ -41,9 +41,9 @@ pub(crate) fn request(command: &Command, by: &Running, node: usize, search: &Sea
             other: former(from),
             ..own(value)
         },
-        Command::Rotate { from, to, ttl, proposal } => {
+        Command::Rotate { from, to, ttl, counting } => {
             let (what, value, other) = rotation(number(from), number(to), by);
-            let (fence, ttl) = (proposal.map(nothing), search.ticks(*ttl));
+            let (fence, ttl) = (counting.proposal().map(nothing), search.ticks(*ttl));
             Request { what, value, other, fence, ttl, round: round_of(value), ..own(from) }
         }
         Command::Raise { value, fence, ttl } => {

@@ -1,8 +1,9 @@
 //! The machines' plans, as the façade makes them from a lock's settings.
 
 use redsync_core::{
-    Delay, Ttl, Value,
+    Delay, Moment, Ttl, Value,
     machine::{AcquirePlan, Drift, ExtendPlan, NodeSet, ReleasePlan, Resend, TransferPlan},
+    wire::Counting,
 };
 
 use crate::{
@@ -114,7 +115,7 @@ pub(crate) fn adopt(search: &Search, role: &Role) -> TransferPlan {
         to: None,
         ttl: ttl(search),
         full: endless(),
-        proposal: proposal(search),
+        counting: proposal(search).map_or(Counting::Off, Counting::Draw),
         drift: Drift::DEFAULT,
         node_timeout: search.node_timeout(),
         tries: role.tries,
@@ -123,15 +124,16 @@ pub(crate) fn adopt(search: &Search, role: &Role) -> TransferPlan {
     }
 }
 
-pub(crate) fn hand_back(search: &Search, role: &Role, target: Target) -> TransferPlan {
+pub(crate) fn hand_back(search: &Search, role: &Role, target: Target, now: Moment) -> TransferPlan {
     TransferPlan {
+        full: target.ttl_left(ttl(search), now),
         resend: target.resend(search.node_timeout()),
         from: target.value,
         exact: target.exact,
         asked: target.nodes,
         to: Some(token()),
         ttl: endless(),
-        proposal: None,
+        counting: proposal(search).map_or(Counting::Off, |_| Counting::Keep),
         tries: role.hand_back_tries,
         ..adopt(search, role)
     }

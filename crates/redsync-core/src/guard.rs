@@ -145,7 +145,8 @@ impl Guard {
         }
     }
 
-    /// Keeps the lock until its TTL is over: nobody gets it before that, and nobody releases it.
+    /// Keeps the lock until its TTL is over: nobody gets it before that, and nobody releases it. After a
+    /// [`hand_over`](Self::hand_over) that has failed that may be the wait.
     pub fn leave(mut self) {
         self.releases_on_drop = false;
     }

@@ -15,11 +15,15 @@ impl Guard {
     /// has the TTL of this guard. Every node in reach is heard, and those that missed the lock get it as well, where its
     /// value is ours alone. Those out of reach are taken to have it still.
     ///
+    /// A token of a [fixed value](crate::Mutex::with_value) is a user of that value for as long as it may be delivered,
+    /// also when its wait is over: where the same value is in use again by then, it is taken from its holder.
+    ///
     /// # Errors
     ///
     /// As [`extend`](Self::extend), and [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption) for a wait that
     /// cannot be. The error gives the guard back, as valid as it was, and not valid any more where the lock is lost. What was
-    /// set anew or lengthened by then goes with it.
+    /// set anew or lengthened by then goes with it when it is released. A guard that is [left](Self::leave) then may stand
+    /// for the wait, and so may one whose nodes stay out of reach.
     ///
     /// # Cancel safety
     ///
@@ -61,12 +65,17 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when its validity is over, or it stands at too few nodes by now,
+    /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when its validity is over, when a release of it has failed and goes
+    /// on, or when it stands at too few nodes by now,
     /// [`ErrorKind::Taken`](crate::ErrorKind::Taken) when somebody else has it,
     /// [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. The error gives the guard
     /// back, to try again or to release it. It is not valid any more, since the token may be. A release, which dropping it
-    /// is too, takes the token's value with it wherever that stands by then. Where the token is to be delivered again,
-    /// [`leave`](Self::leave) the guard: what is left of its lock ends with its TTL.
+    /// is too, takes the token's value with it wherever that stands, until its validity would have ended; after that the
+    /// value may be somebody else's to wait. Where the token is to be delivered again, [`leave`](Self::leave) the guard:
+    /// what is left of its lock ends with its TTL.
+    ///
+    /// Of a [fixed value](crate::Mutex::with_value) only those nodes are asked again, or released, that certainly did
+    /// nothing. Elsewhere a rival may have the same value by then; what is left ends with its TTL.
     ///
     /// # Cancel safety
     ///

@@ -106,8 +106,9 @@ impl Mutex {
     /// Stores exactly this value, instead of a generated one: whoever knows it can extend and release the
     /// lock, in any process and language.
     ///
-    /// No two users of one lock should hold the same value at the same time: Redis cannot tell them apart. Where the value
-    /// only has to be readable, prefer [`label`](Self::label).
+    /// No two users of one lock should hold the same value at the same time: Redis cannot tell them apart. A
+    /// [token](crate::LockToken) of it is such a user, for as long as it may be delivered. Where the value only has to be
+    /// readable, prefer [`label`](Self::label).
     #[must_use]
     pub fn with_value(mut self, value: impl Into<Arc<str>>) -> Self {
         self.options.exact = Some(Value::new(value));
@@ -145,9 +146,9 @@ impl Mutex {
 
     /// Gives the lock a [fencing number](Guard::fence), greater than that of every earlier holder.
     ///
-    /// It comes from a counter beside the lock, which the servers keep for a day longer than the lock; only a
-    /// [hand-back](Guard::hand_back) does not lengthen that, which matters where tokens wait for days. A lock with a
-    /// fencing number costs a script; where the nodes' counters are not in step, another round trip.
+    /// It comes from a counter beside the lock, which the servers keep for a day longer than the lock, and than
+    /// the token where it [waits](Guard::hand_over). A lock with a fencing number costs a script; where the nodes' counters
+    /// are not in step, another round trip.
     ///
     /// A lock that is adopted has a fencing number if it had one when it was handed over; this option does not matter
     /// then.

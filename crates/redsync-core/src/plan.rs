@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use crate::{
-    LockToken, Moment, Ttl,
+    LockToken, Moment,
     drive::Drive,
     machine::{
         Acquire, AcquirePlan, Extend, ExtendPlan, Release, ReleasePlan, Resend, Transfer, TransferPlan,
@@ -12,6 +12,7 @@ use crate::{
     redsync::World,
     source::Generator,
     target::Target,
+    wire::Counting,
 };
 
 impl World {
@@ -118,7 +119,7 @@ impl World {
             to: None,
             ttl: settings.ttl,
             full: token.parts().wait,
-            proposal: token.fence().map(|fence| self.proposal(fence)),
+            counting: token.fence().map_or(Counting::Off, |fence| Counting::Draw(self.proposal(fence))),
             drift: settings.drift,
             node_timeout: settings.node_timeout,
             tries: settings.tries,
@@ -136,6 +137,7 @@ impl World {
         target: Target,
     ) -> Drive<Transfer> {
         let now = self.runtime.now();
+        let full = target.ttl_left(settings.ttl, now);
         let plan = TransferPlan {
             quorum: self.quorum,
             resend: target.resend(settings.node_timeout),
@@ -144,9 +146,8 @@ impl World {
             asked: target.nodes,
             to: Some(token.secret().clone()),
             ttl: token.parts().wait,
-            full: Ttl::new(target.lasts.until.since(now))
-                .map_or(settings.ttl, |lasts| lasts.max(settings.ttl)),
-            proposal: None,
+            full,
+            counting: Counting::keep(token.fence().or(target.fence).is_some()),
             drift: settings.drift,
             node_timeout: settings.node_timeout,
             tries: settings.release_tries,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Moment, Value,
+    Moment, Ttl, Value,
     machine::{Former, NodeSet, Resend},
 };
 
@@ -62,12 +62,17 @@ impl Lasting {
 impl Target {
     /// The same lock, to be released at `now`.
     ///
-    /// When the validity is over, somebody else may have handed the lock back to the token that has the former value: what
-    /// is left of that ends with its TTL.
+    /// When the validity is over, somebody else may have handed the lock back to the token that has the former value, also
+    /// where that would have lasted: what is left of it ends with its TTL.
     pub(crate) fn at(self, now: Moment) -> Self {
         let is_ours = self.valid_until.is_some_and(|end| now < end);
         let former_lasts = if is_ours { self.former_lasts } else { Lasting::NOWHERE };
-        Self { former: self.former.filter(|_| is_ours), former_lasts, ..self }
+        Self { former_lasts, ..self }
+    }
+
+    /// How long it may stand from `now` on, where its own TTL is this.
+    pub(crate) fn ttl_left(&self, ttl: Ttl, now: Moment) -> Ttl {
+        Ttl::new(self.lasts.until.since(now)).map_or(ttl, |lasts| lasts.max(ttl))
     }
 
     /// The former value, as a release takes it along: one that is sent when the validity is almost over could arrive after

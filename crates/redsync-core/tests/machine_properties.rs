@@ -18,7 +18,7 @@ use redsync_core::{
         Acquire, AcquirePlan, Action, Drift, Event, Extend, ExtendPlan, Machine, NodeSet, Quorum, Release,
         ReleasePlan, RequestId, Resend, Source, Transfer, TransferPlan, ValueError, WaitReason,
     },
-    wire::{Grant, Outcome, Refusal},
+    wire::{Counting, Grant, Outcome, Refusal},
 };
 
 /// A source that may repeat itself, fail, and have doubts.
@@ -434,8 +434,8 @@ prop_compose! {
         let resend = if exact { Resend::ONCE } else { Resend::FRESH };
         (TransferPlan {
             quorum, from: Value::new("value"), exact, resend, asked, to: hands_back.then(|| Value::new("token")), ttl,
-            full: Ttl::new(full).unwrap_or(ttl), proposal: fenced.then_some(2), drift, node_timeout, tries, delay,
-            deadline,
+            full: Ttl::new(full).unwrap_or(ttl), counting: if fenced { Counting::Draw(2) } else { Counting::Off },
+            drift, node_timeout, tries, delay, deadline,
         }, now)
     }
 }

@@ -8,14 +8,24 @@
 
 mod common;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use common::{NAME, Quorum, ms};
-use redsync_core::{ErrorKind, Guard, InvalidOption, Runtime};
-use redsync_testkit::memory::{Loss, MemoryNode};
+use redsync_core::{BoxFuture, ErrorKind, Guard, InvalidOption, Moment, Redsync, Runtime};
+use redsync_testkit::{
+    cancel::drop_after,
+    memory::{Loss, MemoryNode},
+    virtual_time::VirtualRuntime,
+};
 
 /// The key of the lock's counter.
 const COUNTER: &str = "{report:7}:fence";
+const HOUR: Duration = Duration::from_secs(3600);
+/// A wait that is longer than a counter outlasts its lock.
+const LONG: Duration = Duration::from_secs(72 * 3600);
 
 fn lock(quorum: &Quorum) -> Guard {
     quorum.block_on(quorum.mutex().fenced().lock()).expect("free")
@@ -29,6 +39,14 @@ fn counters(quorum: &Quorum) -> Vec<Option<u64>> {
 fn now(quorum: &Quorum) -> u64 {
     let since = quorum.runtime.wall_clock().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
     u64::try_from(since.as_micros()).expect("in range")
+}
+
+fn assert_counters_outlast_the_token(quorum: &Quorum, value: &str) {
+    for node in &quorum.nodes {
+        assert_eq!(node.get(NAME).as_deref(), Some(value));
+        let (counter, lock) = (node.ttl(COUNTER).expect("it stands"), node.ttl(NAME).expect("it stands"));
+        assert!(counter > lock, "the counter for {counter:?}, the token for {lock:?}");
+    }
 }
 
 fn scripts(node: &MemoryNode) -> usize {
@@ -146,6 +164,47 @@ fn a_counter_outlasts_its_lock_by_a_day_and_a_holder_restores_a_lost_one() {
     assert!(counters(&quorum).iter().all(|counter| *counter == token.fence()), "{:?}", counters(&quorum));
 }
 
+/// The worker whose clock is behind proposes a number below all that were drawn.
+#[test]
+fn a_counter_outlasts_a_token_that_was_handed_back() {
+    let quorum = Quorum::of(3);
+    let token = quorum.block_on(lock(&quorum).hand_over(LONG)).expect("reachable");
+    quorum.run_for(HOUR);
+    let guard = quorum.adopt(&token);
+    let earlier = guard.fence();
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    quorum.settle();
+    assert_counters_outlast_the_token(&quorum, token.value());
+    quorum.run_for(48 * HOUR);
+    let runtime = Arc::new(Behind(quorum.runtime.clone(), LONG));
+    let worker = Redsync::builder(runtime).nodes(quorum.nodes.iter().cloned()).build().expect("a quorum");
+    let guard = quorum.block_on(worker.adopt(&token)).expect("good again");
+    assert!(guard.fence() > earlier, "{:?} after {earlier:?}", guard.fence());
+}
+
+#[test]
+fn a_counter_outlasts_a_token_that_was_set_back() {
+    let quorum = Quorum::of(3);
+    let token = quorum.block_on(lock(&quorum).hand_over(LONG)).expect("reachable");
+    let adoption = quorum.block_on(drop_after(1, quorum.redsync.adopt(&token)));
+    assert!(adoption.is_none(), "{adoption:?}");
+    quorum.settle();
+    assert_counters_outlast_the_token(&quorum, token.value());
+}
+
+#[test]
+fn a_hand_back_lengthens_a_counter_that_would_end_too_early() {
+    let quorum = Quorum::of(3);
+    let token = quorum.block_on(lock(&quorum).hand_over(LONG)).expect("reachable");
+    let guard = quorum.adopt(&token);
+    for node in &quorum.nodes {
+        node.execute(&["PEXPIRE", COUNTER, "60000"]).expect("it stands");
+    }
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    quorum.settle();
+    assert_counters_outlast_the_token(&quorum, token.value());
+}
+
 #[test]
 fn a_name_that_leaves_no_room_for_the_counter_is_refused() {
     let quorum = Quorum::of(1);
@@ -213,4 +272,29 @@ fn of_two_who_fix_the_same_value_one_holds_it() {
     assert!(guard.fence().is_some());
     let error = quorum.block_on(b.lock()).expect_err("held");
     assert_eq!(error.kind(), ErrorKind::HeldUnderThisValue, "{error}");
+}
+
+/// Its wall clock is so far behind.
+struct Behind(VirtualRuntime, Duration);
+
+impl Runtime for Behind {
+    fn now(&self) -> Moment {
+        self.0.now()
+    }
+
+    fn sleep_until(&self, at: Moment) -> BoxFuture<'static, ()> {
+        self.0.sleep_until(at)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.0.spawn(task);
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        self.0.wall_clock() - self.1
+    }
+
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
 }

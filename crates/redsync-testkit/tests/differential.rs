@@ -11,7 +11,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use redsync_core::{Reply, Request, Runtime, Ttl, Value, wire::Command};
+use redsync_core::{
+    Reply, Request, Runtime, Ttl, Value,
+    wire::{Command, Counting},
+};
 use redsync_testkit::{
     memory::MemoryNode,
     server::{Client, Reply as Answer, Server},
@@ -170,6 +173,11 @@ impl Chance {
         self.is(60).then(|| self.of(&FENCES))
     }
 
+    fn counting(&self) -> Counting {
+        let undrawn = if self.is(50) { Counting::Keep } else { Counting::Off };
+        self.fence().map_or(undrawn, Counting::Draw)
+    }
+
     fn key(&self) -> &'static str {
         self.of(&[LOCK, COUNTER])
     }
@@ -192,7 +200,7 @@ impl Chance {
             0 => Command::Acquire { value, ttl, look: self.is(50), proposal: self.fence() },
             1 => Command::Extend { value, ttl, revive: self.is(50), former, fence: self.fence() },
             2 => Command::Release { value, former, in_one: self.is(50) },
-            3 => Command::Rotate { from: value, to: self.value(), ttl, proposal: self.fence() },
+            3 => Command::Rotate { from: value, to: self.value(), ttl, counting: self.counting() },
             _ => Command::Raise { value, fence: self.of(&FENCES), ttl },
         }
     }

@@ -81,7 +81,7 @@ impl Client {
         self.hand_backs -= 1;
         let target = holding.held.hand_back(plans::all_nodes(), plans::token(), false);
         self.tell_followers(setting, effects);
-        let plan = plans::hand_back(setting.search, self.role(setting), target);
+        let plan = plans::hand_back(setting.search, self.role(setting), target, self.now);
         let machine = Transfer::new(plan, Nonces(self.rounds), self.now);
         let slot = self.start(Running::HandBack(machine), effects);
         self.stage = Stage::HandingBack(slot);

@@ -9,6 +9,7 @@ use redsync_core::{
         AcquirePlan, Drift, ExtendPlan, Former, NodeSet, Quorum, ReleasePlan, Resend, Source, TransferPlan,
         ValueError,
     },
+    wire::Counting,
 };
 
 use super::START;
@@ -215,7 +216,7 @@ impl Plan {
             to: self.former(),
             ttl: self.ttl,
             full: self.ttl,
-            proposal: self.proposal(),
+            counting: self.proposal().map_or(Counting::Off, Counting::Draw),
             drift: self.drift,
             node_timeout: self.node_timeout,
             tries: self.tries,

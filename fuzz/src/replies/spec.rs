@@ -2,7 +2,7 @@
 
 use redsync_core::{
     Reply,
-    wire::{Command, Outcome, Refusal},
+    wire::{Command, Counting, Outcome, Refusal},
 };
 
 /// What came of a command, without the errors.
@@ -61,7 +61,7 @@ pub(super) fn meaning(command: &Command, reply: &Reply) -> Meaning {
 fn meaning_of_numbers(command: &Command, reply: &Reply) -> Meaning {
     let Reply::Array(items) = reply else { return Meaning::Unknown };
     let rotates = matches!(command, Command::Rotate { .. });
-    let counts = !matches!(command, Command::Rotate { proposal: None, .. });
+    let counts = !matches!(command, Command::Rotate { counting: Counting::Off | Counting::Keep, .. });
     let is_number = |number: i64| number > 0;
     match (command, items.as_slice()) {
         (Command::Acquire { look: true, .. }, [Reply::Integer(2), Reply::Integer(_)]) => {

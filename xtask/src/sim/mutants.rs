@@ -146,11 +146,11 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
             => "super::Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally())";
     "an extension counts after the validity":
         PLAN: "valid_until: target.valid_until," => "valid_until: None,",
-        HELD: "let is_held = state.valid_until > now;" => "let is_held = state.valid_until > Moment::default();";
+        HELD: "let is_held = state.valid_until > now && " => "let is_held = state.valid_until > Moment::default() && ";
     "a guard past its validity still called valid":
         GUARD: "!self.valid_for().is_zero()" => "self.held.valid_until() > Moment::default()";
     "a lost lock valid again after an extension":
-        HELD: "let is_held = state.valid_until > now;" => "let is_held = state.valid_until >= Moment::default();";
+        HELD: "let is_held = state.valid_until > now && " => "let is_held = state.valid_until >= Moment::default() && ";
     "an extension takes one refusal for the loss of the lock":
         EXTEND: "self.plan.asked.len().saturating_sub(refused) < self.plan.quorum.needed()" => "refused > 0";
     "what an extension set after the release is left":
@@ -300,7 +300,7 @@ impl Runtime for ByTheWall {
     "a fence as old as the call":
         PROPOSAL: "self.first.saturating_add(elapsed)" => "self.first.saturating_add(elapsed.min(0))";
     "an adoption without a fence":
-        PLAN: "proposal: token.fence().map(|fence| self.proposal(fence))," => "proposal: None,";
+        PLAN: "counting: token.fence().map_or(Counting::Off, |fence| Counting::Draw(self.proposal(fence)))," => "counting: Counting::Off,";
     "an extension that comes late cuts the TTL back" ["hand-over"]:
         NODE: "Key { ends: at.ends.max(ends), ..at }" => "Key { ends, ..at }",
         SERVER: "    if (pttl(keyspace, scope.key, scope.now) as f64) < to_number(ttl)? {\n" => "    if to_number(ttl)? > 0.0 {\n";
@@ -324,7 +324,7 @@ impl Runtime for ByTheWall {
             => "            self.is_given_back = true;\n            self.phase";
     "only the new value released" ["adopt-fault"]:
         RELEASE: "former: plan.former.clone() };" => "former: None };",
-        TRANSFER: "let former = Some(self.plan.from.clone()).filter(|_| !self.plan.exact);" => "let former = None;";
+        TRANSFER: "let former = (!self.plan.exact).then(|| self.plan.former(until));" => "let former = None.filter(|_| until < Moment::default());";
     "validity of an adoption from the receive time" ["adopt-ticks"]:
         TRANSFER: "            valid_until: current.valid_until,\n" => "            valid_until: now.plus(self.plan.drift.validity(self.plan.ttl)),\n";
     "nobody makes room":
@@ -344,15 +344,15 @@ impl Runtime for ByTheWall {
     "a renewal that brings back what was deleted":
         RENEWED: "            extend_tries: 1,\n" => "            extend_tries: 1,\n            revive: true,\n";
     "an expired guard hands back to any token":
-        HAND_OVER: "if !self.held.is_within_validity(self.world.runtime.now()) {" => "if self.name().is_empty() {";
+        HAND_OVER: "if !self.held.can_go_back(self.world.runtime.now()) {" => "if self.name().is_empty() {";
     "who comes after his validity deletes a token that waits":
-        TARGET: "Self { former: self.former.filter(|_| is_ours), former_lasts, ..self }" => "Self { former_lasts, ..self }";
+        TASK: "(now < self.until || self.lasting.contains(node))" => "(now < self.until || node < NodeSet::CAPACITY)";
     "who adopts what was handed back without a word is taken for a rival":
         TARGET: "            (false, _) if self.may_be_anothers => Resend::GIVEN_BACK,\n" => "";
     "what is not set back yet is taken for a rival's":
         TRANSFER: "self.ours = earlier.iter().fold(NodeSet::EMPTY, |nodes, rotation| nodes.union(rotation.in_doubt()));" => "self.ours = NodeSet::first(earlier.len()).without(NodeSet::first(64));";
     "who has no node yet is taken for late":
-        BLAME: "self.adopted >= self.quorum.needed() || self.granted + self.not_back + self.open == 0" => "self.granted == 0";
+        BLAME: "self.adopted >= self.quorum.needed() || may_be_ours == 0" => "may_be_ours == self.not_back + self.unknown + self.open";
     "another delivery taken for a stranger":
         FENCED_SERVER: "if lineage_of(held) == Some(lineage) { 3 } else { 0 }" => "if lineage_of(held) == Some(lineage) { 0 } else { 0 }";
 };

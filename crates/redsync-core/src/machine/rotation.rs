@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Answer, Moment, Ttl, Value,
-    wire::{Command, Grant, Outcome},
+    wire::{Command, Counting, Grant, Outcome},
 };
 
 /// What to rotate.
@@ -21,6 +21,8 @@ pub(super) struct Turn {
     pub(super) ttl: Ttl,
     /// How long the old value stands again where it is set back, if nothing better is known.
     pub(super) full: Ttl,
+    pub(super) counting: Counting,
+    /// What to draw, as it goes with the time.
     pub(super) proposal: Option<Proposal>,
 }
 
@@ -46,7 +48,8 @@ pub(super) struct Rotation {
 impl Rotation {
     /// `resend` says when the old value may be asked for again.
     pub(super) fn new(turn: Turn, nodes: usize, resend: Resend) -> Self {
-        let set_back = SetBack::new(turn.to.clone(), turn.from.clone(), nodes, turn.full);
+        let set_back =
+            SetBack::new(turn.to.clone(), turn.from.clone(), nodes, turn.full).counting(turn.counting);
         let undo = Sweep::new(Task::SetBack(set_back), nodes, resend);
         let (rounds, fencing, valid_until) = (Vec::new(), None, Moment::default());
         Self {
@@ -92,9 +95,10 @@ impl Rotation {
     }
 
     fn command(&self, now: Moment) -> Command {
-        let Turn { from, to, ttl, full: _, proposal } = self.turn.clone();
+        let Turn { from, to, ttl, full: _, counting, proposal } = self.turn.clone();
         let proposal = proposal.map(|proposal| proposal.at(now));
-        Command::Rotate { from, to, ttl, proposal }
+        let counting = proposal.map_or(counting, Counting::Draw);
+        Command::Rotate { from, to, ttl, counting }
     }
 
     /// Takes in a reply; says whether it answers a request of this rotation.
@@ -154,8 +158,8 @@ impl Rotation {
 
     /// Rotates to the new value also where that failed.
     pub(super) fn finish(&mut self) {
-        let Turn { from, to, ttl, .. } = self.turn.clone();
-        *self.undo.task_mut() = Task::SetBack(SetBack::new(from, to, self.nodes, ttl));
+        let Turn { from, to, ttl, counting, .. } = self.turn.clone();
+        *self.undo.task_mut() = Task::SetBack(SetBack::new(from, to, self.nodes, ttl).counting(counting));
         self.finishing = true;
         let Some(round) = self.rounds.last() else { return };
         let lost = if self.undo.repeats() { round.doubtful().without(round.open()) } else { NodeSet::EMPTY };

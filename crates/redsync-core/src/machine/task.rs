@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::NodeSet;
-use crate::{Moment, Ttl, Value, wire::Command};
+use crate::{
+    Moment, Ttl, Value,
+    wire::{Command, Counting},
+};
 
 /// What to undo, and how.
 #[derive(Clone, Debug)]
@@ -41,6 +44,7 @@ pub(super) struct SetBack {
     ends: Vec<Option<Moment>>,
     /// What it stands for again if no node has told, or nothing where it is not to stand at a node that has not told.
     otherwise: Option<Ttl>,
+    counting: Counting,
 }
 
 impl Task {
@@ -64,12 +68,18 @@ impl Task {
 impl SetBack {
     /// Where no node tells, the value is to stand again for so long.
     pub(super) fn new(from: Value, to: Value, nodes: usize, otherwise: Ttl) -> Self {
-        Self { from, to, ends: vec![None; nodes], otherwise: Some(otherwise) }
+        Self { from, to, ends: vec![None; nodes], otherwise: Some(otherwise), counting: Counting::Off }
     }
 
     /// At a node that does not tell that the value has stood there, nothing is to stand.
     pub(super) fn where_told(from: Value, to: Value, nodes: usize) -> Self {
-        Self { from, to, ends: vec![None; nodes], otherwise: None }
+        Self { from, to, ends: vec![None; nodes], otherwise: None, counting: Counting::Off }
+    }
+
+    /// The lock's counter is to outlast the value that stands again.
+    #[must_use]
+    pub(super) fn counting(self, counting: Counting) -> Self {
+        Self { counting: counting.kept(), ..self }
     }
 
     /// A node has told when the value would have ended there, or that it has not stood.
@@ -84,7 +94,7 @@ impl SetBack {
         let (from, to) = (self.from.clone(), self.to.clone());
         let known = self.ends.get(node).copied().flatten();
         match self.left(known, now).and_then(Ttl::new) {
-            Some(ttl) => Command::Rotate { from, to, ttl, proposal: None },
+            Some(ttl) => Command::Rotate { from, to, ttl, counting: self.counting },
             None => {
                 // Where the value has not stood, it has come from ours if it does now.
                 let former = Some(to).filter(|_| self.otherwise.is_none() && known.is_some());

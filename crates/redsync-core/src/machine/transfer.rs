@@ -52,7 +52,7 @@ impl<S: Source> Transfer<S> {
     /// Starts at `now` with the first round.
     pub fn new(plan: TransferPlan, source: S, now: Moment) -> Self {
         let mut machine = Self {
-            proposal: plan.proposal.map(|first| Proposal::new(first, now)),
+            proposal: plan.counting.proposal().map(|first| Proposal::new(first, now)),
             plan,
             source,
             ids: Ids::default(),
@@ -78,6 +78,7 @@ impl<S: Source> Transfer<S> {
             to: to.unwrap_or_else(|| self.plan.from.successor(self.source.random())),
             ttl: self.plan.ttl,
             full: self.plan.full,
+            counting: self.plan.counting,
             proposal: self.proposal,
         };
         // A value that was given up is never used again, so that setting it back once more does no harm.
@@ -145,6 +146,8 @@ impl<S: Source> Transfer<S> {
         let lasts = if self.plan.to.is_some() { self.plan.full.min(self.plan.ttl) } else { self.plan.ttl };
         if self.plan.to.is_some() {
             current.finish();
+            // What was to be handed over in vain may last for hours.
+            self.pacer.slow_down(now);
         }
         self.won = Some(current.valid_until);
         self.result = Some(Ok(Lease {

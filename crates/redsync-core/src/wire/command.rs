@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Script, counter::counter_key};
+use super::{Counting, Script, counter::counter_key};
 use crate::{Request, Ttl, Value, node::Arg};
 
 /// What a machine asks of one node about one lock.
@@ -50,8 +50,8 @@ pub enum Command {
         to: Value,
         /// For how long.
         ttl: Ttl,
-        /// Draw a fencing number too, as in [`Command::Acquire`].
-        proposal: Option<u64>,
+        /// What to do with the lock's counter.
+        counting: Counting,
     },
     /// Raise the lock's counter if the key holds the value.
     Raise {
@@ -120,7 +120,8 @@ impl Command {
     /// Whether it reads or writes the lock's counter.
     fn counts(&self) -> bool {
         match self {
-            Self::Acquire { proposal, .. } | Self::Rotate { proposal, .. } => proposal.is_some(),
+            Self::Acquire { proposal, .. } => proposal.is_some(),
+            Self::Rotate { counting, .. } => *counting != Counting::Off,
             Self::Extend { fence, .. } => fence.is_some(),
             Self::Release { .. } => false,
             Self::Raise { .. } => true,
@@ -164,14 +165,38 @@ impl Command {
             Self::Release { value, former: Some(former), in_one: _ } => {
                 vec![text(value), text(former), Arg::Owned(value.lineage())]
             }
-            Self::Rotate { from, to, ttl, proposal } => vec![
+            Self::Rotate { from, to, ttl, counting } => vec![
                 text(from),
                 text(to),
                 number(ttl.as_millis()),
                 Arg::Owned(to.lineage()),
-                number(proposal.unwrap_or_default()),
+                counting.proposal().map_or(Arg::Static(""), number),
             ],
             Self::Raise { value, fence, ttl } => vec![text(value), number(*fence), number(ttl.as_millis())],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotation_names_the_counter_only_where_it_counts() {
+        for (name, counting, keys, proposal) in [
+            ("report:7", Counting::Off, vec!["report:7"], ""),
+            ("a}b", Counting::Off, vec!["a}b"], ""),
+            ("report:7", Counting::Keep, vec!["report:7", "{report:7}:fence"], ""),
+            ("report:7", Counting::Draw(7), vec!["report:7", "{report:7}:fence"], "7"),
+        ] {
+            let (from, to) = (Value::new("from"), Value::new("to"));
+            let ttl = Ttl::new(std::time::Duration::from_secs(8)).expect("in range");
+            let request = Command::Rotate { from, to, ttl, counting }.request(&name.into());
+            let words: Vec<_> =
+                request.args().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+            assert_eq!(words[2], keys.len().to_string(), "{name} {counting:?}");
+            assert_eq!(words[3..3 + keys.len()], keys, "{name} {counting:?}");
+            assert_eq!(words.last().map(String::as_str), Some(proposal), "{name} {counting:?}");
         }
     }
 }

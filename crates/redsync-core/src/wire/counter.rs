@@ -1,7 +1,41 @@
-//! The key of a lock's counter, from which its fencing numbers come.
+//! The counter of a lock, from which its fencing numbers come: its key, and [`Counting`].
 
 /// What a counter's name ends with. No lock should be called so.
 const SUFFIX: &str = ":fence";
+
+/// What a rotation does with the lock's counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// Nothing: the lock has none.
+    Off,
+    /// Lets it outlast the new value, and draws no number.
+    Keep,
+    /// Draws a fencing number, this one if it is higher than the counter's next: microseconds since 1970.
+    Draw(u64),
+}
+
+impl Counting {
+    /// Keeps the counter of a lock that has fencing numbers.
+    pub(crate) const fn keep(is_fenced: bool) -> Self {
+        if is_fenced { Self::Keep } else { Self::Off }
+    }
+
+    /// What to propose, where a number is to be drawn.
+    pub const fn proposal(self) -> Option<u64> {
+        match self {
+            Self::Draw(proposal) => Some(proposal),
+            Self::Off | Self::Keep => None,
+        }
+    }
+
+    /// The same without drawing a number.
+    pub(crate) const fn kept(self) -> Self {
+        match self {
+            Self::Off => Self::Off,
+            Self::Keep | Self::Draw(_) => Self::Keep,
+        }
+    }
+}
 
 /// The key of the counter of the lock called `name`, which lies in the same hash slot of a cluster.
 ///
@@ -25,6 +59,17 @@ fn has_hash_tag(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_set_back_draws_no_number() {
+        for (counting, kept) in [
+            (Counting::Off, Counting::Off),
+            (Counting::Keep, Counting::Keep),
+            (Counting::Draw(7), Counting::Keep),
+        ] {
+            assert_eq!((counting.kept(), counting.kept().proposal()), (kept, None));
+        }
+    }
 
     #[test]
     fn a_counter_lies_in_the_slot_of_its_lock() {

@@ -11,6 +11,7 @@ mod reply;
 mod script;
 
 pub use command::Command;
+pub use counter::Counting;
 pub(crate) use counter::counter_key;
 pub use native::{Learnt, Native};
 pub use outcome::{Grant, Outcome, Refusal};

@@ -18,7 +18,7 @@ impl Command {
             Self::Acquire { look, proposal: Some(_), .. } => drawn(reply, *look),
             Self::Extend { revive, former, .. } => extended(reply, *revive, former.is_some()),
             Self::Release { former, .. } => released(reply, former.is_some()),
-            Self::Rotate { proposal, .. } => rotated(reply, proposal.is_some()),
+            Self::Rotate { counting, .. } => rotated(reply, counting.proposal().is_some()),
             Self::Raise { .. } => raised(reply),
         };
         outcome.ok_or_else(|| NodeError::unexpected(reply))
@@ -77,8 +77,8 @@ fn released(reply: &Reply, was_adopted: bool) -> Option<Outcome> {
     }
 }
 
-fn rotated(reply: &Reply, counts: bool) -> Option<Outcome> {
-    let fence = |fence: i64| if counts { positive(fence).map(Some) } else { Some(None) };
+fn rotated(reply: &Reply, draws: bool) -> Option<Outcome> {
+    let fence = |fence: i64| if draws { positive(fence).map(Some) } else { Some(None) };
     match numbers(reply)?.as_slice() {
         [1, left, number] => {
             let left = u64::try_from(*left).ok().map(Duration::from_millis);

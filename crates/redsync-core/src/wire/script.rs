@@ -31,12 +31,12 @@ impl Script {
     /// Like [`Script::ACQUIRE`], and draws a fencing number.
     pub const ACQUIRE_FENCED: Self = Self {
         text: concat!(include_str!("fence.lua"), include_str!("acquire_fenced.lua")),
-        sha1: "38944c05d66b0d4e89931ff42e800cdfad24bebf",
+        sha1: "f07224370c4ee0f8852723432e36e9c6a85c91ab",
     };
     /// Like [`Script::REVIVE`], for a lock that was adopted or has a fencing number.
     pub const RENEW: Self = Self {
         text: concat!(include_str!("fence.lua"), include_str!("renew.lua")),
-        sha1: "a4cef8aab9d46554c787e3082a248402ccad76c4",
+        sha1: "a8f3f3ab9a5f62dee4d04c5183bbdb8eeb980ba2",
     };
     /// Like [`Script::RELEASE`], for a lock that was adopted.
     pub const RELEASE_ADOPTED: Self =
@@ -44,12 +44,12 @@ impl Script {
     /// Puts another value in the place of the one that stands there.
     pub const ROTATE: Self = Self {
         text: concat!(include_str!("fence.lua"), include_str!("rotate.lua")),
-        sha1: "c2c4c3a61b3111dc9856cea29b935c5d31b21038",
+        sha1: "de589cf57d5715978dcc83cf21e5646b4b831c1f",
     };
     /// Raises the counter of a lock that is held.
     pub const RAISE: Self = Self {
         text: concat!(include_str!("fence.lua"), include_str!("raise.lua")),
-        sha1: "816a0589affcbd67a04dce63477540c476c11cf8",
+        sha1: "17e07070eb805472572a0a1be9e1d2046e1d1f83",
     };
 
     /// Every script.

@@ -52,7 +52,7 @@ struct Scenery {
 }
 
 /// What is played, and how long that lasts beside what is awaited.
-const SCENES: [(&str, Duration, Scene); 19] = [
+const SCENES: [(&str, Duration, Scene); 20] = [
     ("a lock is taken, extended and released", NONE, |scenery| Box::pin(scenery.a_lock_is_used())),
     ("a rival is refused", NONE, |scenery| Box::pin(scenery.a_rival_is_refused())),
     ("the same value is refused", NONE, |scenery| Box::pin(scenery.the_same_value_is_refused())),
@@ -69,6 +69,9 @@ const SCENES: [(&str, Duration, Scene); 19] = [
     }),
     ("a lock is handed back", NONE, |scenery| Box::pin(scenery.a_lock_is_handed_back())),
     ("a hand-back is not heard of", IN_THE_QUEUE, |scenery| Box::pin(scenery.a_hand_back_is_not_heard_of())),
+    ("a late release leaves a token", AT_THE_LAST_MOMENT, |scenery| {
+        Box::pin(scenery.a_late_release_leaves_a_token())
+    }),
     ("a token expires", IN_THE_QUEUE, |scenery| Box::pin(scenery.a_token_expires())),
     ("two adopt at once", AGAIN_AND_AGAIN, |scenery| Box::pin(scenery.two_adopt_at_once())),
     ("a rival makes room", AGAIN_AND_AGAIN, |scenery| Box::pin(scenery.a_rival_makes_room())),

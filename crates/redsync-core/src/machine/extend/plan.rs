@@ -8,7 +8,7 @@ use crate::{
         Drift, GaveUp, NodeSet, Quorum,
         task::{Former, SetBack, Task},
     },
-    wire::Command,
+    wire::{Command, Counting},
 };
 
 /// What an [`Extend`](super::Extend) is to do.
@@ -77,7 +77,11 @@ impl ExtendPlan {
     pub(super) fn set_back(&self) -> Task {
         let (value, nodes) = (self.value.clone(), self.quorum.nodes());
         let former = self.former.clone();
-        former.map_or_else(|| self.delete(), |to| Task::SetBack(SetBack::where_told(value, to, nodes)))
+        let counting = Counting::keep(self.fence.is_some());
+        former.map_or_else(
+            || self.delete(),
+            |to| Task::SetBack(SetBack::where_told(value, to, nodes).counting(counting)),
+        )
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     Answer, Delay, Moment, Ttl, Value,
     machine::{Drift, GaveUp, NodeSet, Quorum, Resend, task::Former},
+    wire::Counting,
 };
 
 /// What a [`Transfer`](super::Transfer) is to do.
@@ -27,9 +28,9 @@ pub struct TransferPlan {
     /// How long the old value stands again where it is set back, if no node has told. Where the new one was named, how long
     /// the old one still stands at most.
     pub full: Ttl,
-    /// Draw a fencing number too, this one if it is the highest: microseconds, to which the time is added that the call
-    /// has taken by then.
-    pub proposal: Option<u64>,
+    /// What to do with the lock's counter. To what is proposed the time is added that the call has taken by then; where
+    /// something is set back, no number is drawn.
+    pub counting: Counting,
     /// What clocks may differ by.
     pub drift: Drift,
     /// How long to wait for the nodes' replies in a round.

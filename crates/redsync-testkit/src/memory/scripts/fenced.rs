@@ -3,7 +3,11 @@
 use redsync_core::Reply;
 
 use super::{Scope, bad_arguments, expiry_of_set, lengthen, pexpire, pttl};
-use crate::memory::{error::ErrorReply, execute::Executed, keyspace::Keyspace};
+use crate::memory::{
+    error::ErrorReply,
+    execute::Executed,
+    keyspace::{Keyspace, Millis},
+};
 
 /// What `math.max` and the like make of a number in an argument.
 type Number = u64;
@@ -78,7 +82,9 @@ fn fence_of_rotation(
     is_new: bool,
     ttl: &[u8],
 ) -> Result<i64, ErrorReply> {
-    if scope.counter.is_none() {
+    let Some(key) = scope.counter else { return Ok(0) };
+    if scope.arg(3)?.is_empty() {
+        keep(keyspace, key, scope.now, ttl)?;
         return Ok(0);
     }
     let fence = match counter(keyspace, scope)? {
@@ -111,15 +117,27 @@ fn next_fence(keyspace: &Keyspace, scope: &Scope<'_>, argument: usize) -> Result
 
 fn stand(keyspace: &mut Keyspace, scope: &Scope<'_>, fence: Number, ttl: &[u8]) -> Result<i64, ErrorReply> {
     let key = scope.counter.ok_or_else(bad_arguments)?;
-    let lasts = i64::try_from(integer(ttl)?).unwrap_or(i64::MAX).saturating_add(DAY);
     let stands = counter(keyspace, scope)?;
     if stands < fence {
-        let expires = expiry_of_set(lasts.to_string().as_bytes(), scope.now)?;
+        let expires = expiry_of_set(lasts(keyspace, key, scope.now, ttl)?.as_bytes(), scope.now)?;
         keyspace.set(key, fence.to_string().as_bytes(), Some(expires));
-    } else if pttl(keyspace, key, scope.now) < lasts {
-        pexpire(keyspace, key, lasts.to_string().as_bytes(), scope.now)?;
+    } else {
+        keep(keyspace, key, scope.now, ttl)?;
     }
     Ok(i64::try_from(stands.max(fence)).unwrap_or(i64::MAX))
+}
+
+fn keep(keyspace: &mut Keyspace, counter: &[u8], now: Millis, ttl: &[u8]) -> Result<(), ErrorReply> {
+    if pttl(keyspace, counter, now) >= 0 {
+        let lasts = lasts(keyspace, counter, now, ttl)?;
+        pexpire(keyspace, counter, lasts.as_bytes(), now)?;
+    }
+    Ok(())
+}
+
+fn lasts(keyspace: &Keyspace, counter: &[u8], now: Millis, ttl: &[u8]) -> Result<String, ErrorReply> {
+    let lasts = i64::try_from(integer(ttl)?).unwrap_or(i64::MAX).saturating_add(DAY);
+    Ok(lasts.max(pttl(keyspace, counter, now)).to_string())
 }
 
 /// Lua's `string.sub(held, -32, -17)`; what is shorter has no lineage.

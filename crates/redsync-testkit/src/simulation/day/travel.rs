@@ -120,6 +120,28 @@ impl Scenery {
         release(adopt(&self.somebodys(token.name()), &token).await?, Released::Held).await
     }
 
+    /// The validity of its lock is over by the time that it comes through, and somebody else has made the token good again.
+    pub(super) async fn a_late_release_leaves_a_token(self) -> Verdict {
+        let (mutex, ttl) = (self.mutex(), AT_THE_LAST_MOMENT / 2);
+        let token = self.hand_over(mutex.clone(), WAIT).await?;
+        let guard = adopt(&mutex.ttl(ttl).node_timeout(NODE_TIMEOUT), &token).await?;
+        self.stage.wait(ttl * 4 / 5).await;
+        set_weather(&self.desk, Weather { is_refused: true, ..Weather::default() });
+        drop(guard);
+        self.stage.wait(ttl / 4).await;
+        let others = self.stage.desks().into_iter().find(|desk| desk.number != self.desk.number);
+        let other =
+            others.as_ref().unwrap_or(&self.desk).client.mutex(token.name()).node_timeout(NODE_TIMEOUT);
+        let handed_back = match other.lock().await {
+            Ok(rival) => rival.hand_back(&token).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        set_weather(&self.desk, Weather::default());
+        handed_back?;
+        self.stage.wait(ttl * 19 / 20).await;
+        release(adopt(&self.somebodys(token.name()), &token).await?, Released::Held).await
+    }
+
     /// Also where each hears of the other's part before he hears of his own.
     pub(super) async fn two_adopt_at_once(self) -> Verdict {
         let token = self.hand_over(self.mutex(), WAIT).await?;
