@@ -31,6 +31,7 @@ mod world;
 #[expect(dead_code, reason = "the façade uses more of it")]
 #[path = "../../crates/redsync-core/src/held.rs"]
 mod held;
+#[expect(dead_code, reason = "the façade uses more of it")]
 #[path = "../../crates/redsync-core/src/target.rs"]
 mod target;
 pub(crate) use redsync_core::{Loss, Moment, Ttl, Value, machine};

@@ -41,7 +41,7 @@ pub(crate) fn request(command: &Command, by: &Running, node: usize, search: &Sea
             other: former(from),
             ..own(value)
         },
-        Command::Rotate { from, to, ttl, counting } => {
+        Command::Rotate { from, to, ttl, counting, in_one: _ } => {
             let (what, value, other) = rotation(number(from), number(to), by);
             let (fence, ttl) = (counting.proposal().map(nothing), search.ticks(*ttl));
             Request { what, value, other, fence, ttl, round: round_of(value), ..own(from) }

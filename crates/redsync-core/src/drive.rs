@@ -119,10 +119,16 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
     /// Keeps in step with this lock from now on: reports the nodes that come to hold it, and tells the machine when
     /// it is given back.
     #[must_use]
-    pub(crate) fn following(mut self, held: Arc<Held>) -> Self {
+    pub(crate) fn following(self, held: Arc<Held>) -> Self {
+        let number = held.state().next_number();
+        self.following_as(number, held)
+    }
+
+    /// The same by a number that was drawn before.
+    #[must_use]
+    pub(crate) fn following_as(mut self, number: u64, held: Arc<Held>) -> Self {
         if let Some(engine) = &mut self.engine {
             let mut state = held.state();
-            let number = state.next_number();
             state.note(&engine.machine, number);
             drop(state);
             engine.following = Some(Following { given_back: held.on_give_back(), held, number, told: None });

@@ -153,14 +153,19 @@ impl Guard {
 
     fn extension(&self, begun: Moment) -> Drive<Extend> {
         let target = self.held.to_extend(self.world.all_nodes(), self.settings.revive);
+        let number = target.number;
         let drive = self.world.extend(&self.held.name, &self.settings, target, begun);
-        drive.following(Arc::clone(&self.held))
+        drive.following_as(number, Arc::clone(&self.held))
     }
 
     fn give_back(&mut self) -> Drive<Release> {
         self.releases_on_drop = false;
         self.watch.set_renewing(false);
-        let target = self.held.give_back(self.world.all_nodes()).at(self.world.runtime.now());
+        let all = self.world.all_nodes();
+        let target = self.held.give_back(all).at(self.world.runtime.now());
+        if let Some(token) = target.token_alone(all) {
+            drop(self.world.release(&self.held.name, &self.settings, token));
+        }
         self.world.release(&self.held.name, &self.settings, target)
     }
 }

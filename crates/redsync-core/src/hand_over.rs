@@ -68,24 +68,26 @@ impl Guard {
     /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when its validity is over, when a release of it has failed and goes
     /// on, or when it stands at too few nodes by now,
     /// [`ErrorKind::Taken`](crate::ErrorKind::Taken) when somebody else has it,
-    /// [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. The error gives the guard
+    /// [`ErrorKind::AlreadyAdopted`](crate::ErrorKind::AlreadyAdopted) when an earlier hand-back has come through, and another
+    /// delivery has the lock by now, [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. The error gives the guard
     /// back, to try again or to release it. It is not valid any more, since the token may be. A release, which dropping it
-    /// is too, takes the token's value with it wherever that stands, until its validity would have ended; after that the
-    /// value may be somebody else's to wait. Where the token is to be delivered again, [`leave`](Self::leave) the guard:
-    /// what is left of its lock ends with its TTL.
+    /// is too, takes the token's value with it wherever that stands, up to a node time-out before its validity would have
+    /// ended, and as far as its first request to a node is answered; after that the value may be somebody else's to wait,
+    /// and stands for its wait. Where the token is to be delivered again, [`leave`](Self::leave) the guard: what is left of
+    /// its lock ends with its TTL.
     ///
     /// Of a [fixed value](crate::Mutex::with_value) only those nodes are asked again, or released, that certainly did
-    /// nothing. Elsewhere a rival may have the same value by then; what is left ends with its TTL.
+    /// nothing. Elsewhere a rival may have the same value by then, and what is left of the lock ends with its TTL.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, so is the guard, which releases the lock.
+    /// When the future is dropped, so is the guard, which releases the lock; one of a fixed value ends with its TTL.
     pub async fn hand_back(mut self, token: &LockToken) -> Result<(), GuardError> {
         if let Err(option) = self.goes_back_to(token) {
             return Err(self.keeps(option));
         }
         // From here on the token's value goes with the guard.
-        if !self.held.can_go_back(self.world.runtime.now()) {
+        if !self.held.can_go_back(self.world.runtime.now(), self.settings.node_timeout) {
             return Err(GuardError::new(Error::expired("hand back", &self.held.name), self));
         }
         self.watch.set_renewing(false);
@@ -135,9 +137,11 @@ impl Guard {
     async fn extend_for_all(&self, wait: Ttl) -> Result<Moment, ExtendFailure> {
         let fills = !self.held.exact;
         let target = self.held.to_extend(self.world.all_nodes(), fills);
+        let number = target.number;
         let plan = self.world.extend_plan(&self.settings, target, self.world.runtime.now());
         let plan = ExtendPlan { ttl: wait, revive: false, fills, wait_for_all: true, ..plan };
-        let mut drive = self.world.extend_by(&self.held.name, plan).following(Arc::clone(&self.held));
+        let drive = self.world.extend_by(&self.held.name, plan);
+        let mut drive = drive.following_as(number, Arc::clone(&self.held));
         let valid_until = drive.result().await?;
         // An extension in the background may have found it lost meanwhile.
         if self.held.hand_over() { Ok(valid_until) } else { Err(ExtendFailure::found_meanwhile()) }

@@ -3,6 +3,7 @@
 use std::{
     cmp::Ordering,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use event_listener::{Event, EventListener};
@@ -239,13 +240,16 @@ impl Held {
         let mut state = self.state();
         state.revivable = state.revivable.union(nodes);
         state.absent = state.absent.without(nodes);
-        Some(Target { valid_until: Some(state.valid_until()), ..self.target(&state, nodes) })
+        let number = state.next_number();
+        Some(Target { valid_until: Some(state.valid_until()), number, ..self.target(&state, nodes) })
     }
 
     /// What to extend, of so many nodes.
     pub(crate) fn to_extend(&self, all: NodeSet, revive: bool) -> Target {
         let mut state = self.state();
-        let target = Target { valid_until: Some(state.valid_until()), ..self.target(&state, all) };
+        // Drawn with what is known now: what is found out later is not known to it.
+        let number = state.next_number();
+        let target = Target { valid_until: Some(state.valid_until()), number, ..self.target(&state, all) };
         if revive {
             state.revivable = state.revivable.union(target.nodes);
             state.absent = state.absent.without(state.revivable);
@@ -269,7 +273,10 @@ impl Held {
         };
         self.end(state, Loss::GivenBack);
         self.given_back.notify(usize::MAX);
-        Target { nodes, may_be_deleted, may_be_anothers: before == Some(Ending::HandedBack), ..target }
+        // An earlier release has taken it along already, or goes on to where it may have stayed.
+        let former = target.former.filter(|_| before != Some(Ending::Released));
+        let may_be_anothers = before == Some(Ending::HandedBack);
+        Target { nodes, may_be_deleted, former, may_be_anothers, ..target }
     }
 
     /// Marks the lock as going back to the token of this value, and returns what to rotate. From then on nobody can rely
@@ -297,10 +304,12 @@ impl Held {
     }
 
     /// Whether the lock can go back to a token now: whoever has it then has it to himself. An expired lock may have been
-    /// followed by whoever that token is of, and a release that has failed goes on.
-    pub(crate) fn can_go_back(&self, now: Moment) -> bool {
+    /// followed by whoever that token is of, and a release that has failed goes on. Where rivals may use the value, nothing is
+    /// sent that could arrive after the validity.
+    pub(crate) fn can_go_back(&self, now: Moment, node_timeout: Duration) -> bool {
         let state = self.state();
-        now < state.valid_until && state.ending != Some(Ending::Released)
+        let end = if self.exact { state.valid_until.minus(node_timeout) } else { state.valid_until };
+        now < end && state.ending != Some(Ending::Released)
     }
 
     /// What was to give the lock away has failed, and has left the value in place at these nodes only.
@@ -329,6 +338,7 @@ impl Held {
             may_be_deleted,
             may_be_anothers,
             valid_until,
+            number: 0,
         }
     }
 

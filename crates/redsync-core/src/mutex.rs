@@ -317,6 +317,7 @@ impl Mutex {
                 may_be_deleted: NodeSet::EMPTY,
                 may_be_anothers: false,
                 valid_until: None,
+                number: 0,
             },
         ))
     }

@@ -30,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) may_be_anothers: bool,
     /// Until when nobody else can hold the lock; `None` when only its value is known.
     pub(crate) valid_until: Option<Moment>,
+    /// The number of what goes by this, among all that has been begun for the lock.
+    pub(crate) number: u64,
 }
 
 /// Where keys may stand for longer than the TTL of a lock, and until when.
@@ -80,6 +82,22 @@ impl Target {
     pub(crate) fn former_until(&self, node_timeout: Duration) -> Option<Former> {
         let until = self.valid_until.unwrap_or_default().minus(node_timeout);
         self.former.clone().map(|value| Former { value, until, lasting: self.former_lasts.nodes })
+    }
+
+    /// What has been handed back to a token in vain, and stands there alone: where rivals may use the lock's own value, that
+    /// is left alone wherever it may have been rotated.
+    pub(crate) fn token_alone(&self, all: NodeSet) -> Option<Self> {
+        let value = self.former.clone().filter(|_| self.exact)?;
+        Some(Self {
+            value,
+            exact: true,
+            former: None,
+            former_lasts: Lasting::NOWHERE,
+            lasts: Lasting::NOWHERE,
+            refilled: NodeSet::EMPTY,
+            nodes: all.without(self.nodes),
+            ..*self
+        })
     }
 
     /// When its delete may be sent.

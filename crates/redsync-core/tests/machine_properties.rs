@@ -433,7 +433,7 @@ prop_compose! {
         let deadline = deadline.map(|deadline| now.plus(deadline));
         let resend = if exact { Resend::ONCE } else { Resend::FRESH };
         (TransferPlan {
-            quorum, from: Value::new("value"), exact, resend, asked, to: hands_back.then(|| Value::new("token")), ttl,
+            quorum, from: Value::new("value"), exact, resend, asked, refilled: NodeSet::EMPTY, to: hands_back.then(|| Value::new("token")), ttl,
             full: Ttl::new(full).unwrap_or(ttl), counting: if fenced { Counting::Draw(2) } else { Counting::Off },
             drift, node_timeout, tries, delay, deadline,
         }, now)

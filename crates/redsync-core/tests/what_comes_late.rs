@@ -15,7 +15,7 @@ use common::{
     link::{Mode, all, process, warm},
     ms,
 };
-use redsync_core::{Delay, ErrorKind, LockToken, Redsync, Runtime};
+use redsync_core::{Delay, ErrorKind, LockToken, Redsync, Released, Runtime};
 use redsync_testkit::cancel::drop_after;
 
 fn all_wait(quorum: &Quorum, token: &LockToken) {
@@ -355,4 +355,255 @@ fn what_was_lengthened_in_vain_goes_also_after_a_hand_back() {
         quorum.run_for(ms(60_000));
         assert_eq!(quorum.values(), [None, None, None], "{lengthened}, for {:?}", quorum.nodes[2].ttl(NAME));
     }
+}
+
+#[test]
+fn a_release_whose_replies_were_lost_leaves_a_token_that_was_made_good_again() {
+    let quorum = Quorum::of(3);
+    let token = quorum.handed_over();
+    let (first, links) = process(&quorum);
+    let guard = quorum.block_on(first.adopt(&token)).expect("good");
+    quorum.run_for(ms(1000));
+    all(&links, Mode::Deaf);
+    drop(guard);
+    quorum.run_for(ms(2));
+    assert_eq!(quorum.keys_left(), 0, "released");
+    all(&links, Mode::Cut);
+    let error = quorum.block_on(quorum.redsync.adopt(&token)).expect_err("gone");
+    assert_eq!(error.kind(), ErrorKind::Expired);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    all_wait(&quorum, &token);
+    all(&links, Mode::Up);
+    quorum.run_for(ms(3000));
+    all_wait(&quorum, &token);
+}
+
+#[test]
+fn a_second_release_leaves_a_token_that_was_made_good_again() {
+    let quorum = Quorum::of(3);
+    let token = quorum.handed_over();
+    let (first, links) = process(&quorum);
+    let guard = quorum.block_on(first.mutex(NAME).release_tries(1).adopt(&token)).expect("good");
+    all(&links, Mode::Deaf);
+    let error = quorum.block_on(guard.release()).expect_err("no reply");
+    eprintln!("{error}");
+    all(&links, Mode::Cut);
+    drop(error);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    all(&links, Mode::Up);
+    quorum.run_for(ms(3000));
+    all_wait(&quorum, &token);
+}
+
+#[test]
+fn an_extension_that_breaks_off_after_the_release_leaves_a_token_that_was_made_good_again() {
+    let quorum = Quorum::of(3);
+    let token = quorum.handed_over();
+    let (first, links) = process(&quorum);
+    let mutex = first.mutex(NAME).revive_on_extend(true).extend_tries(1);
+    let guard = quorum.block_on(mutex.adopt(&token)).expect("good");
+    all(&links, Mode::Hung);
+    _ = quorum.block_on(guard.extend()).expect_err("hung");
+    all(&links, Mode::Up);
+    let released = quorum.block_on(guard.release()).expect("up");
+    eprintln!("{released:?}");
+    all(&links, Mode::Cut);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    all_wait(&quorum, &token);
+    all(&links, Mode::Up);
+    quorum.run_for(ms(3000));
+    all_wait(&quorum, &token);
+}
+
+#[test]
+fn a_release_does_not_send_the_script_with_the_tokens_value_after_the_validity() {
+    let quorum = Quorum::of(3);
+    let token = quorum.handed_over();
+    let (first, links) = process(&quorum);
+    let guard = quorum.block_on(first.adopt(&token)).expect("good");
+    quorum.run_for(ms(3000));
+    all(&links, Mode::SlowReply(ms(7000)));
+    drop(guard);
+    quorum.run_for(ms(1));
+    all(&links, Mode::Up);
+    quorum.run_for(ms(5500));
+    assert_eq!(quorum.keys_left(), 0, "the TTL is over");
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    all_wait(&quorum, &token);
+    quorum.run_for(ms(5000));
+    all_wait(&quorum, &token);
+}
+
+#[test]
+fn an_extension_that_was_executed_before_a_hand_back_does_not_end_the_token() {
+    let quorum = Quorum::of(3);
+    let token = quorum.handed_over();
+    let (first, links) = process(&quorum);
+    let mutex = first.mutex(NAME).revive_on_extend(true).extend_tries(1);
+    let guard = quorum.block_on(mutex.adopt(&token)).expect("good");
+    quorum.run_for(ms(1000));
+    quorum.block_on(guard.extend()).expect("good");
+    // The keys are lost, and set anew by an extension that is executed at once, but answered late.
+    quorum.nodes.iter().for_each(|node| _ = node.execute(&["DEL", NAME]).expect("up"));
+    all(&links, Mode::SlowReply(ms(1000)));
+    let error = quorum.block_on(guard.extend()).expect_err("no reply in time");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    all(&links, Mode::Up);
+    assert!(guard.is_valid());
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    all_wait(&quorum, &token);
+    quorum.run_for(ms(3000));
+    all_wait(&quorum, &token);
+}
+
+#[test]
+fn what_sets_back_an_extension_leaves_a_token_that_others_have_made_good_again() {
+    let quorum = Quorum::of(3);
+    let token = quorum.handed_over();
+    let (first, links) = process(&quorum);
+    let mutex = first.mutex(NAME).revive_on_extend(true).extend_tries(1);
+    let guard = quorum.block_on(mutex.adopt(&token)).expect("good");
+    quorum.run_for(ms(1000));
+    quorum.block_on(guard.extend()).expect("good");
+    quorum.nodes.iter().for_each(|node| _ = node.execute(&["DEL", NAME]).expect("up"));
+    all(&links, Mode::SlowReply(ms(1000)));
+    _ = quorum.block_on(guard.extend()).expect_err("no reply in time");
+    all(&links, Mode::Up);
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    all(&links, Mode::Cut);
+    // Another process works, for longer than the first one's validity, and hands back.
+    let other = quorum.adopt(&token);
+    quorum.run_for(ms(3000));
+    quorum.block_on(other.extend()).expect("up");
+    quorum.run_for(ms(4000));
+    quorum.block_on(other.hand_back(&token)).expect("up");
+    all_wait(&quorum, &token);
+    all(&links, Mode::Up);
+    quorum.run_for(ms(3000));
+    all_wait(&quorum, &token);
+}
+
+#[test]
+fn a_failed_hand_back_of_a_fixed_value_does_not_block_the_lock_for_the_wait() {
+    let quorum = Quorum::of(4);
+    let token = quorum.handed_over();
+    quorum.run_for(WAIT + TTL);
+    let (first, links) = process(&quorum);
+    let guard = quorum.block_on(first.mutex(NAME).with_value("job-1138").lock()).expect("free");
+    all(&links[2..], Mode::Cut);
+    let error = quorum.block_on(guard.hand_back(&token)).expect_err("two of four");
+    all(&links, Mode::Up);
+    drop(error); // The guard is dropped, which releases it.
+    quorum.run_for(TTL * 2);
+    eprintln!("{:?} {:?}", quorum.values(), quorum.nodes[0].ttl(NAME));
+    let adopted = quorum.block_on(quorum.redsync.adopt(&token)).map(drop).map_err(|error| error.kind());
+    let locked = quorum.block_on(quorum.mutex().tries(3).lock()).map(drop).map_err(|error| error.kind());
+    assert!(adopted.is_ok() || locked.is_ok(), "adopt: {adopted:?}, lock: {locked:?}");
+}
+
+#[test]
+fn a_release_after_a_failed_hand_back_of_a_fixed_value_takes_the_tokens_value_along() {
+    let quorum = Quorum::of(3);
+    let token = quorum.handed_over();
+    quorum.run_for(WAIT + TTL);
+    let (first, links) = process(&quorum);
+    let guard = quorum.block_on(first.mutex(NAME).with_value("job-1138").lock()).expect("free");
+    all(&links[1..], Mode::Cut);
+    let guard = quorum.block_on(guard.hand_back(&token)).expect_err("one of three").into_guard();
+    all(&links, Mode::Up);
+    let released = quorum.block_on(guard.release()).map_err(|error| error.kind());
+    eprintln!("{released:?}");
+    quorum.run_for(TTL * 2);
+    assert_eq!(quorum.values(), [None, None, None], "for {:?}", quorum.nodes[0].ttl(NAME));
+}
+
+#[test]
+fn a_hand_back_of_a_fixed_value_that_asks_nobody_does_not_blame_the_nodes() {
+    let quorum = Quorum::of(3);
+    let token = quorum.handed_over();
+    quorum.run_for(WAIT + TTL);
+    let guard = quorum.block_on(quorum.mutex().with_value("job-1138").lock()).expect("free");
+    quorum.run_for(ms(7700));
+    assert!(guard.is_valid());
+    let error = quorum.block_on(guard.hand_back(&token)).expect_err("too late");
+    assert_eq!(error.kind(), ErrorKind::Expired, "{error}");
+}
+
+#[test]
+fn a_release_after_a_hand_back_without_a_word_does_not_say_that_the_validity_is_over() {
+    let quorum = Quorum::of(3);
+    let token = quorum.handed_over();
+    quorum.run_for(WAIT + TTL);
+    let (first, links) = process(&quorum);
+    warm(&quorum, &first);
+    let guard =
+        quorum.block_on(first.mutex(NAME).with_value("job-1138").release_tries(1).lock()).expect("free");
+    all(&links, Mode::Deaf);
+    let guard = quorum.block_on(guard.hand_back(&token)).expect_err("no reply").into_guard();
+    all(&links, Mode::Up);
+    let released = quorum.block_on(guard.release()).expect("nothing to do");
+    assert_ne!(released, Released::Expired, "7.9 s of 8 are left, {:?}", quorum.values());
+}
+
+#[test]
+fn a_hand_back_that_asks_nobody_again_does_not_count_tries() {
+    let quorum = Quorum::of(3);
+    let token = quorum.handed_over();
+    quorum.run_for(WAIT + TTL);
+    let (first, links) = process(&quorum);
+    warm(&quorum, &first);
+    let mutex = first.mutex(NAME).with_value("job-1138").retry_delay(Delay::Between(ms(1000), ms(1001)));
+    let guard = quorum.block_on(mutex.lock()).expect("free");
+    let before = links[0].sent();
+    all(&links, Mode::Deaf);
+    let begun = quorum.runtime.now();
+    let error = quorum.block_on(guard.hand_back(&token)).expect_err("no reply");
+    let (took, sent) = (quorum.runtime.now().since(begun), links[0].sent() - before);
+    assert!(took < ms(1000), "{sent} request, {took:?}: {error}");
+}
+
+#[test]
+fn a_hand_back_does_not_go_by_what_a_failed_hand_over_has_filled() {
+    let quorum = Quorum::of(5);
+    let (first, links) = process(&quorum);
+    warm(&quorum, &first);
+    let token = quorum.handed_over();
+    quorum.run_for(WAIT + TTL);
+    let guard = quorum.block_on(first.mutex(NAME).extend_tries(1).lock()).expect("free");
+    quorum.run_for(ms(1000));
+    quorum.nodes[1..].iter().for_each(|node| _ = node.execute(&["DEL", NAME]).expect("up"));
+    links[1].set(Mode::Cut);
+    links[4].set(Mode::Cut);
+    let filling = links[2].clone();
+    let at = quorum.runtime.sleep_until(quorum.runtime.now().plus(Duration::from_micros(500)));
+    quorum.runtime.spawn(Box::pin(async move {
+        at.await;
+        filling.set(Mode::Deaf)
+    }));
+    let error = quorum.block_on(guard.hand_over(WAIT)).expect_err("two of five have answered");
+    eprintln!("{error} {:?}", quorum.values());
+    let guard = error.into_guard();
+    assert!(guard.is_valid());
+    all(&links, Mode::Up);
+    let back = quorum.block_on(guard.hand_back(&token)).map_err(|error| error.kind());
+    assert!(back.is_err(), "one of five has held it all the time: {:?}", quorum.values());
+}
+
+#[test]
+fn a_hand_back_of_a_fixed_value_goes_in_one_request() {
+    let quorum = Quorum::of(3);
+    let (first, links) = process(&quorum);
+    warm(&quorum, &first);
+    let token = quorum.handed_over();
+    quorum.run_for(WAIT + TTL);
+    let guard = quorum.block_on(first.mutex(NAME).with_value("job-1138").lock()).expect("free");
+    quorum.run_for(ms(10));
+    quorum.nodes.iter().for_each(|node| node.flush_scripts());
+    let before = links[0].sent();
+    quorum.block_on(guard.hand_back(&token)).expect("reachable");
+    assert_eq!(links[0].sent() - before, 1);
 }

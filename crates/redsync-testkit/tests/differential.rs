@@ -200,7 +200,13 @@ impl Chance {
             0 => Command::Acquire { value, ttl, look: self.is(50), proposal: self.fence() },
             1 => Command::Extend { value, ttl, revive: self.is(50), former, fence: self.fence() },
             2 => Command::Release { value, former, in_one: self.is(50) },
-            3 => Command::Rotate { from: value, to: self.value(), ttl, counting: self.counting() },
+            3 => Command::Rotate {
+                from: value,
+                to: self.value(),
+                ttl,
+                counting: self.counting(),
+                in_one: self.is(50),
+            },
             _ => Command::Raise { value, fence: self.of(&FENCES), ttl },
         }
     }

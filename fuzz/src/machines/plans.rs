@@ -213,6 +213,7 @@ impl Plan {
             exact: self.exact,
             resend: self.resend(),
             asked: self.asked(),
+            refilled: self.refilled,
             to: self.former(),
             ttl: self.ttl,
             full: self.ttl,

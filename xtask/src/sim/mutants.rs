@@ -140,8 +140,8 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         EXTEND: "        let answers = self.rounds.last().map(Round::answers).unwrap_or_default();\n"
             => "        let answers = self.rounds.last().map(Round::answers).unwrap_or_default();\n        self.plan.asked.iter().for_each(|node| self.undo.want(node));\n";
     "an extension's quorum over the granting nodes only" ("distributed-lock-redis"):
-        HELD: "let target = Target { valid_until: Some(state.valid_until()), ..self.target(&state, all) };"
-            => "let nodes = state.nodes;\n        let target = Target { valid_until: Some(state.valid_until()), nodes, ..self.target(&state, all) };",
+        HELD: "let target = Target { valid_until: Some(state.valid_until()), number, ..self.target(&state, all) };"
+            => "let nodes = state.nodes;\n        let target = Target { valid_until: Some(state.valid_until()), number, nodes, ..self.target(&state, all) };",
         EXTEND: "self.plan.quorum.verdict(round.tally())"
             => "super::Quorum::majority(self.plan.asked.len()).unwrap_or(self.plan.quorum).verdict(round.tally())";
     "an extension counts after the validity":
@@ -344,9 +344,11 @@ impl Runtime for ByTheWall {
     "a renewal that brings back what was deleted":
         RENEWED: "            extend_tries: 1,\n" => "            extend_tries: 1,\n            revive: true,\n";
     "an expired guard hands back to any token":
-        HAND_OVER: "if !self.held.can_go_back(self.world.runtime.now()) {" => "if self.name().is_empty() {";
+        HAND_OVER: "if !self.held.can_go_back(self.world.runtime.now(), self.settings.node_timeout) {" => "if self.name().is_empty() {";
     "who comes after his validity deletes a token that waits":
-        TASK: "(now < self.until || self.lasting.contains(node))" => "(now < self.until || node < NodeSet::CAPACITY)";
+        TASK: "((is_first && now < self.until) || self.lasting.contains(node))" => "(is_first || self.lasting.contains(node))";
+    "who has not heard of his release deletes a token that waits":
+        TASK: "((is_first && now < self.until) || self.lasting.contains(node))" => "(is_first || now < self.until || self.lasting.contains(node))";
     "who adopts what was handed back without a word is taken for a rival":
         TARGET: "            (false, _) if self.may_be_anothers => Resend::GIVEN_BACK,\n" => "";
     "what is not set back yet is taken for a rival's":

@@ -115,7 +115,9 @@ impl<S: Source> Release<S> {
         };
         machine.collect(now);
         if machine.plan.exact && machine.outbox.is_empty() {
-            machine.end_call(Ok(Released::Expired), now);
+            // Where no node is known to have it any more, that is not a matter of time.
+            let released = if machine.plan.asked.is_empty() { Released::Unclear } else { Released::Expired };
+            machine.end_call(Ok(released), now);
         }
         machine
     }

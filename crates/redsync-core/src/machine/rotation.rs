@@ -98,7 +98,7 @@ impl Rotation {
         let Turn { from, to, ttl, full: _, counting, proposal } = self.turn.clone();
         let proposal = proposal.map(|proposal| proposal.at(now));
         let counting = proposal.map_or(counting, Counting::Draw);
-        Command::Rotate { from, to, ttl, counting }
+        Command::Rotate { from, to, ttl, counting, in_one: !self.undo.repeats() }
     }
 
     /// Takes in a reply; says whether it answers a request of this rotation.
@@ -230,6 +230,11 @@ impl Rotation {
     /// The nodes of the last round that certainly did nothing.
     pub(super) fn failed(&self) -> NodeSet {
         self.rounds.last().map_or(NodeSet::EMPTY, Round::failed)
+    }
+
+    /// The nodes of the last round that looked and declined.
+    pub(super) fn refused(&self) -> NodeSet {
+        self.rounds.last().map_or(NodeSet::EMPTY, Round::refused)
     }
 
     pub(super) fn granted(&self) -> NodeSet {

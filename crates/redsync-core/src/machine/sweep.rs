@@ -169,7 +169,7 @@ impl Sweep {
         cell.stage = Stage::Sent { id, again: false };
         // What must not be sent again must not be sent in two steps either: the second could come too late.
         let in_one = !self.resend.after_lost_reply;
-        Some((id, self.task.command(node, in_one, now)))
+        Some((id, self.task.command(node, in_one, !cell.lost_reply, now)))
     }
 
     /// Takes in a reply; says whether it answers a request of this sweep.

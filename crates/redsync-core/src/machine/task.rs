@@ -22,16 +22,16 @@ pub(super) enum Task {
 pub struct Former {
     /// The token's value.
     pub value: Value,
-    /// Until when it goes with the lock. After that somebody else may have handed his lock back to the token, which then
-    /// has this value again.
+    /// Until when it goes with the lock, and not after a reply was lost either. Then somebody else may have had the lock, and
+    /// handed it back to the token, which has this value again.
     pub until: Moment,
     /// Where it goes with the lock all the same: it has stood there for the whole time, and would for long.
     pub lasting: NodeSet,
 }
 
 impl Former {
-    fn to_delete(&self, node: usize, now: Moment) -> Option<Value> {
-        (now < self.until || self.lasting.contains(node)).then(|| self.value.clone())
+    fn to_delete(&self, node: usize, is_first: bool, now: Moment) -> Option<Value> {
+        ((is_first && now < self.until) || self.lasting.contains(node)).then(|| self.value.clone())
     }
 }
 
@@ -53,14 +53,16 @@ impl Task {
         matches!(self, Self::Delete { former: Some(_), .. })
     }
 
-    /// `in_one` says whether the script's text has to go along.
-    pub(super) fn command(&self, node: usize, in_one: bool, now: Moment) -> Command {
+    /// `in_one` says whether it must not come later than it is sent now, and so the script's text has to go along;
+    /// `is_first`, whether none was sent before that may have been executed.
+    pub(super) fn command(&self, node: usize, in_one: bool, is_first: bool, now: Moment) -> Command {
         match self {
             Self::Delete { value, former } => {
-                let former = former.as_ref().and_then(|former| former.to_delete(node, now));
+                let former = former.as_ref().and_then(|former| former.to_delete(node, is_first, now));
+                let in_one = in_one || former.is_some();
                 Command::Release { value: value.clone(), former, in_one }
             }
-            Self::SetBack(set_back) => set_back.command(node, now),
+            Self::SetBack(set_back) => set_back.command(node, in_one, now),
         }
     }
 }
@@ -89,17 +91,14 @@ impl SetBack {
         }
     }
 
-    /// The value stands again for as long as it would have stood anyway, and where that is over it is gone.
-    fn command(&self, node: usize, now: Moment) -> Command {
+    /// The value stands again for as long as it would have stood anyway, and where that is over it is gone. What stands
+    /// there by then under its name is left alone.
+    fn command(&self, node: usize, in_one: bool, now: Moment) -> Command {
         let (from, to) = (self.from.clone(), self.to.clone());
         let known = self.ends.get(node).copied().flatten();
         match self.left(known, now).and_then(Ttl::new) {
-            Some(ttl) => Command::Rotate { from, to, ttl, counting: self.counting },
-            None => {
-                // Where the value has not stood, it has come from ours if it does now.
-                let former = Some(to).filter(|_| self.otherwise.is_none() && known.is_some());
-                Command::Release { value: from, former, in_one: false }
-            }
+            Some(ttl) => Command::Rotate { from, to, ttl, counting: self.counting, in_one },
+            None => Command::Release { value: from, former: None, in_one },
         }
     }
 

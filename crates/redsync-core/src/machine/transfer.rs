@@ -107,6 +107,9 @@ impl<S: Source> Transfer<S> {
     /// Ends the round if its outcome is certain, or if its time is over.
     fn decide(&mut self, now: Moment, time_is_over: bool) {
         let Some(current) = self.rotations.last() else { return };
+        if self.is_proven_lost() {
+            return self.fail(TransferCause::Missing, now);
+        }
         match self.plan.quorum.verdict(current.tally()) {
             Verdict::Won if now >= current.valid_until => self.lose(now),
             Verdict::Won => match current.fence_verdict(self.plan.quorum) {
@@ -119,6 +122,13 @@ impl<S: Source> Transfer<S> {
             Verdict::Lost => self.lose(now),
             Verdict::Pending => {}
         }
+    }
+
+    /// Whether so many nodes did not have it, whatever stands there by now, that a rival may have had a quorum.
+    fn is_proven_lost(&self) -> bool {
+        let refused = self.rotations.last().map(Rotation::refused).unwrap_or_default();
+        let known = self.plan.refilled;
+        !known.is_empty() && known.union(refused).len() >= self.plan.quorum.needed()
     }
 
     /// Whether the answers to come tell who is to blame. They do not where no further try can help, nor where somebody
@@ -170,7 +180,7 @@ impl<S: Source> Transfer<S> {
         if let Some(cause) = blame.for_good() {
             return self.fail(cause, now);
         }
-        if self.tries >= self.plan.tries {
+        if self.tries >= self.plan.tries || self.has_nobody_to_ask() {
             return self.fail(blame.after_all(GaveUp::Tries), now);
         }
         let until = now.plus(self.plan.delay.after(self.tries, self.source.random()));
@@ -184,6 +194,12 @@ impl<S: Source> Transfer<S> {
             self.begin_rotation();
         }
         self.phase = Phase::Resting { until };
+    }
+
+    /// Whether another round would ask no node.
+    fn has_nobody_to_ask(&self) -> bool {
+        let failed = self.rotations.last().map(Rotation::failed).unwrap_or_default();
+        !self.plan.resend.after_lost_reply && failed.is_empty()
     }
 
     fn fail(&mut self, cause: TransferCause, now: Moment) {

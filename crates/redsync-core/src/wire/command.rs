@@ -52,6 +52,8 @@ pub enum Command {
         ttl: Ttl,
         /// What to do with the lock's counter.
         counting: Counting,
+        /// As in a [release](Self::Release).
+        in_one: bool,
     },
     /// Raise the lock's counter if the key holds the value.
     Raise {
@@ -76,11 +78,13 @@ impl Command {
                 Arg::Static("PX"),
                 Arg::Owned(ttl.as_millis().to_string()),
             ]),
-            Self::Release { in_one: true, .. } => self.request_with_text(name),
+            Self::Release { in_one: true, .. } | Self::Rotate { in_one: true, .. } => {
+                self.request_with_text(name)
+            }
             Self::Acquire { .. }
             | Self::Extend { .. }
             | Self::Release { in_one: false, .. }
-            | Self::Rotate { .. }
+            | Self::Rotate { in_one: false, .. }
             | Self::Raise { .. } => self.script_request("EVALSHA", Script::sha1, name),
         }
     }
@@ -165,7 +169,7 @@ impl Command {
             Self::Release { value, former: Some(former), in_one: _ } => {
                 vec![text(value), text(former), Arg::Owned(value.lineage())]
             }
-            Self::Rotate { from, to, ttl, counting } => vec![
+            Self::Rotate { from, to, ttl, counting, in_one: _ } => vec![
                 text(from),
                 text(to),
                 number(ttl.as_millis()),
@@ -191,7 +195,7 @@ mod tests {
         ] {
             let (from, to) = (Value::new("from"), Value::new("to"));
             let ttl = Ttl::new(std::time::Duration::from_secs(8)).expect("in range");
-            let request = Command::Rotate { from, to, ttl, counting }.request(&name.into());
+            let request = Command::Rotate { from, to, ttl, counting, in_one: false }.request(&name.into());
             let words: Vec<_> =
                 request.args().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
             assert_eq!(words[2], keys.len().to_string(), "{name} {counting:?}");

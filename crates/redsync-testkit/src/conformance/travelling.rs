@@ -170,8 +170,8 @@ pub async fn an_adoption_whose_reply_was_lost_is_executed_once_and_succeeds(lab:
 fn load_rotation(lab: &Lab) {
     let (from, to) = (Value::new("value"), Value::new("other"));
     let ttl = Ttl::new(MINUTE).expect("a TTL that Redis can count");
-    let request =
-        Command::Rotate { from, to, ttl, counting: Counting::Off }.request_with_text(&"elsewhere".into());
+    let request = Command::Rotate { from, to, ttl, counting: Counting::Off, in_one: true }
+        .request_with_text(&"elsewhere".into());
     let words: Vec<_> = request.args().map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();
     lab.bench.execute(&words.iter().map(String::as_str).collect::<Vec<_>>());
 }
@@ -270,7 +270,13 @@ pub async fn a_script_that_is_unknown_is_told_so_and_did_nothing(lab: &Lab) {
         Command::Acquire { value: value(), ttl, look: false, proposal: Some(7) },
         Command::Extend { value: value(), ttl, revive: true, former: former.clone(), fence },
         Command::Raise { value: value(), fence: 9, ttl },
-        Command::Rotate { from: value(), to: Value::new("other"), ttl, counting: Counting::Draw(7) },
+        Command::Rotate {
+            from: value(),
+            to: Value::new("other"),
+            ttl,
+            counting: Counting::Draw(7),
+            in_one: false,
+        },
         Command::Release { value: value(), former, in_one: false },
     ] {
         let before = (lab.get(KEY), lab.counter());

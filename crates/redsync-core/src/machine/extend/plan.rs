@@ -6,7 +6,7 @@ use crate::{
     Answer, Delay, Moment, Ttl, Value,
     machine::{
         Drift, GaveUp, NodeSet, Quorum,
-        task::{Former, SetBack, Task},
+        task::{SetBack, Task},
     },
     wire::{Command, Counting},
 };
@@ -65,11 +65,9 @@ impl ExtendPlan {
         }
     }
 
-    /// Removes what was set for a lock that was released.
+    /// Removes what was set for a lock that was released. The value that the lock was adopted from is the release's to remove.
     pub(super) fn delete(&self) -> Task {
-        let until = self.valid_until.unwrap_or_default().minus(self.node_timeout);
-        let former = |value: &Value| Former { value: value.clone(), until, lasting: NodeSet::EMPTY };
-        Task::Delete { value: self.value.clone(), former: self.former.as_ref().map(former) }
+        Task::Delete { value: self.value.clone(), former: None }
     }
 
     /// Sets back what was set for a lock that was handed back. A node where nothing stood is left with nothing: the token

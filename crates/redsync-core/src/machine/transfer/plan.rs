@@ -21,6 +21,8 @@ pub struct TransferPlan {
     pub resend: Resend,
     /// The nodes to ask.
     pub asked: NodeSet,
+    /// The nodes where the old value was found missing, and may have been set anew: that they have it proves nothing.
+    pub refilled: NodeSet,
     /// The one value to rotate to, which is not taken back when that fails. Otherwise each try has a fresh one.
     pub to: Option<Value>,
     /// The TTL of the new value.

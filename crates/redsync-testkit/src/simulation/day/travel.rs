@@ -120,15 +120,20 @@ impl Scenery {
         release(adopt(&self.somebodys(token.name()), &token).await?, Released::Held).await
     }
 
-    /// The validity of its lock is over by the time that it comes through, and somebody else has made the token good again.
+    /// The validity of its lock is over by the time that it comes through, or its first request has freed the lock without a
+    /// word; and somebody else has made the token good again.
     pub(super) async fn a_late_release_leaves_a_token(self) -> Verdict {
         let (mutex, ttl) = (self.mutex(), AT_THE_LAST_MOMENT / 2);
         let token = self.hand_over(mutex.clone(), WAIT).await?;
         let guard = adopt(&mutex.ttl(ttl).node_timeout(NODE_TIMEOUT), &token).await?;
         self.stage.wait(ttl * 4 / 5).await;
-        set_weather(&self.desk, Weather { is_refused: true, ..Weather::default() });
+        let is_released = self.stage.once_in(2);
+        let replies = if is_released { Loss::Broken } else { Loss::Never };
+        set_weather(&self.desk, Weather { is_refused: !is_released, replies, ..Weather::default() });
         drop(guard);
-        self.stage.wait(ttl / 4).await;
+        self.stage.wait(INSTANT).await;
+        set_weather(&self.desk, Weather { is_refused: true, ..Weather::default() });
+        self.stage.wait(if is_released { Duration::ZERO } else { ttl / 4 }).await;
         let others = self.stage.desks().into_iter().find(|desk| desk.number != self.desk.number);
         let other =
             others.as_ref().unwrap_or(&self.desk).client.mutex(token.name()).node_timeout(NODE_TIMEOUT);
