@@ -87,12 +87,17 @@ impl Guard {
             return Err(self.keeps(option));
         }
         // From here on the token's value goes with the guard.
-        if !self.held.can_go_back(self.world.runtime.now(), self.settings.node_timeout) {
+        if !self.held.can_go_back(self.world.runtime.now()) {
             return Err(GuardError::new(Error::expired("hand back", &self.held.name), self));
         }
         self.watch.set_renewing(false);
         let to = token.secret().clone();
         let target = self.held.hand_back(self.world.all_nodes(), to, token.parts().exact);
+        if !target.resend(self.settings.node_timeout).allows_sending(self.world.runtime.now()) {
+            // Where rivals may use the value, nothing is sent that could arrive after the validity.
+            self.held.keep_only(target.nodes);
+            return Err(GuardError::new(Error::expired("hand back", &self.held.name), self));
+        }
         let mut drive = self.world.hand_back(token, &self.settings, target);
         match drive.result().await {
             Ok(_) => {

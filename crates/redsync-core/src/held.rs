@@ -3,7 +3,6 @@
 use std::{
     cmp::Ordering,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use event_listener::{Event, EventListener};
@@ -304,12 +303,10 @@ impl Held {
     }
 
     /// Whether the lock can go back to a token now: whoever has it then has it to himself. An expired lock may have been
-    /// followed by whoever that token is of, and a release that has failed goes on. Where rivals may use the value, nothing is
-    /// sent that could arrive after the validity.
-    pub(crate) fn can_go_back(&self, now: Moment, node_timeout: Duration) -> bool {
+    /// followed by whoever that token is of, and a release that has failed goes on.
+    pub(crate) fn can_go_back(&self, now: Moment) -> bool {
         let state = self.state();
-        let end = if self.exact { state.valid_until.minus(node_timeout) } else { state.valid_until };
-        now < end && state.ending != Some(Ending::Released)
+        now < state.valid_until && state.ending != Some(Ending::Released)
     }
 
     /// What was to give the lock away has failed, and has left the value in place at these nodes only.

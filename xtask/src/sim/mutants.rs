@@ -344,7 +344,7 @@ impl Runtime for ByTheWall {
     "a renewal that brings back what was deleted":
         RENEWED: "            extend_tries: 1,\n" => "            extend_tries: 1,\n            revive: true,\n";
     "an expired guard hands back to any token":
-        HAND_OVER: "if !self.held.can_go_back(self.world.runtime.now(), self.settings.node_timeout) {" => "if self.name().is_empty() {";
+        HAND_OVER: "if !self.held.can_go_back(self.world.runtime.now()) {" => "if self.name().is_empty() {";
     "who comes after his validity deletes a token that waits":
         TASK: "((is_first && now < self.until) || self.lasting.contains(node))" => "(is_first || self.lasting.contains(node))";
     "who has not heard of his release deletes a token that waits":

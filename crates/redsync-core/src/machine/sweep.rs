@@ -35,7 +35,7 @@ impl Resend {
     /// For a value that rivals may use too, of a lock of which only the value is known.
     pub const ONCE: Self = Self { after_lost_reply: false, after_rivals: false, until: None };
 
-    pub(super) fn allows_sending(self, now: Moment) -> bool {
+    pub(crate) fn allows_sending(self, now: Moment) -> bool {
         self.until.is_none_or(|end| now < end)
     }
 }
