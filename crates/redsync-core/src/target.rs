@@ -80,7 +80,9 @@ impl Target {
     /// The former value, as a release takes it along: one that is sent when the validity is almost over could arrive after
     /// it.
     pub(crate) fn former_until(&self, node_timeout: Duration) -> Option<Former> {
-        let until = self.valid_until.unwrap_or_default().minus(node_timeout);
+        // Where the adoption has come, the token's value stands again only if the lock was handed back.
+        let end = self.valid_until.filter(|_| self.may_be_anothers).unwrap_or_default();
+        let until = end.minus(node_timeout);
         self.former.clone().map(|value| Former { value, until, lasting: self.former_lasts.nodes })
     }
 

@@ -323,8 +323,7 @@ impl Runtime for ByTheWall {
         TRANSFER: "            self.is_given_back = true;\n            self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);\n            self.phase"
             => "            self.is_given_back = true;\n            self.phase";
     "only the new value released" ["adopt-fault"]:
-        RELEASE: "former: plan.former.clone() };" => "former: None };",
-        TRANSFER: "let former = (!self.plan.exact).then(|| self.plan.former(until));" => "let former = None.filter(|_| until < Moment::default());";
+        RELEASE: "former: plan.former.clone() };" => "former: None };";
     "validity of an adoption from the receive time" ["adopt-ticks"]:
         TRANSFER: "            valid_until: current.valid_until,\n" => "            valid_until: now.plus(self.plan.drift.validity(self.plan.ttl)),\n";
     "nobody makes room":
@@ -347,8 +346,6 @@ impl Runtime for ByTheWall {
         HAND_OVER: "if !self.held.can_go_back(self.world.runtime.now()) {" => "if self.name().is_empty() {";
     "who comes after his validity deletes a token that waits":
         TASK: "((is_first && now < self.until) || self.lasting.contains(node))" => "(is_first || self.lasting.contains(node))";
-    "who has not heard of his release deletes a token that waits":
-        TASK: "((is_first && now < self.until) || self.lasting.contains(node))" => "(is_first || now < self.until || self.lasting.contains(node))";
     "who adopts what was handed back without a word is taken for a rival":
         TARGET: "            (false, _) if self.may_be_anothers => Resend::GIVEN_BACK,\n" => "";
     "what is not set back yet is taken for a rival's":

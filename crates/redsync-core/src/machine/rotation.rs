@@ -6,7 +6,7 @@ use super::{
     proposal::Proposal,
     round::Round,
     sweep::Sweep,
-    task::{Former, SetBack, Task, may_have_done},
+    task::{SetBack, Task, may_have_done},
 };
 use crate::{
     Answer, Moment, Ttl, Value,
@@ -159,7 +159,13 @@ impl Rotation {
     /// Rotates to the new value also where that failed.
     pub(super) fn finish(&mut self) {
         let Turn { from, to, ttl, counting, .. } = self.turn.clone();
-        *self.undo.task_mut() = Task::SetBack(SetBack::new(from, to, self.nodes, ttl).counting(counting));
+        // Who adopts the token takes a value of another lineage for a rival's and does not come again, so that what is put
+        // there late would stand for its wait.
+        *self.undo.task_mut() = if from.lineage() == to.lineage() {
+            Task::SetBack(SetBack::new(from, to, self.nodes, ttl).counting(counting))
+        } else {
+            Task::Delete { value: from, former: None }
+        };
         self.finishing = true;
         let Some(round) = self.rounds.last() else { return };
         let lost = if self.undo.repeats() { round.doubtful().without(round.open()) } else { NodeSet::EMPTY };
@@ -180,12 +186,11 @@ impl Rotation {
         self.undoing = true;
     }
 
-    /// From now on neither value is to stand anywhere: what is still to be undone is deleted, and so is what was set back
-    /// without a word.
-    pub(super) fn remove(&mut self, former: Option<Former>, resend: Resend) {
+    /// From now on the new value is not to stand anywhere: what is still to be undone is deleted.
+    pub(super) fn remove(&mut self, resend: Resend) {
         self.undo.set_resend(resend);
         let unconfirmed = self.undo.unconfirmed();
-        *self.undo.task_mut() = Task::Delete { value: self.turn.to.clone(), former };
+        *self.undo.task_mut() = Task::Delete { value: self.turn.to.clone(), former: None };
         unconfirmed.iter().for_each(|node| self.undo.want(node));
     }
 
@@ -235,6 +240,11 @@ impl Rotation {
     /// The nodes of the last round that looked and declined.
     pub(super) fn refused(&self) -> NodeSet {
         self.rounds.last().map_or(NodeSet::EMPTY, Round::refused)
+    }
+
+    /// The nodes of the last round that have not answered yet.
+    pub(super) fn open(&self) -> NodeSet {
+        self.rounds.last().map_or(NodeSet::EMPTY, Round::open)
     }
 
     pub(super) fn granted(&self) -> NodeSet {

@@ -111,6 +111,7 @@ impl<S: Source> Transfer<S> {
             return self.fail(TransferCause::Missing, now);
         }
         match self.plan.quorum.verdict(current.tally()) {
+            Verdict::Won if !time_is_over && self.may_be_proven_lost() => {}
             Verdict::Won if now >= current.valid_until => self.lose(now),
             Verdict::Won => match current.fence_verdict(self.plan.quorum) {
                 Verdict::Won => self.win(now),
@@ -129,6 +130,14 @@ impl<S: Source> Transfer<S> {
         let refused = self.rotations.last().map(Rotation::refused).unwrap_or_default();
         let known = self.plan.refilled;
         !known.is_empty() && known.union(refused).len() >= self.plan.quorum.needed()
+    }
+
+    /// Whether the nodes that have not answered yet may tell that, though those that have seem to hold it.
+    fn may_be_proven_lost(&self) -> bool {
+        let Some(current) = self.rotations.last() else { return false };
+        let known = self.plan.refilled;
+        let may_refuse = current.refused().union(current.open());
+        !known.is_empty() && known.union(may_refuse).len() >= self.plan.quorum.needed()
     }
 
     /// Whether the answers to come tell who is to blame. They do not where no further try can help, nor where somebody
@@ -234,7 +243,8 @@ impl<S: Source> Transfer<S> {
             self.rotations.iter_mut().for_each(|rotation| rotation.give_up(blind_at));
         }
         // When the new value's TTL is over there is nothing to set back.
-        self.phase = Phase::settling(now, self.plan.ttl);
+        let lasts = if self.plan.to.is_some() { self.plan.full.min(self.plan.ttl) } else { self.plan.ttl };
+        self.phase = Phase::settling(now, lasts);
     }
 
     fn on_reply(&mut self, id: RequestId, outcome: Outcome, now: Moment) {
@@ -280,12 +290,11 @@ impl<S: Source> Transfer<S> {
         }
     }
 
-    /// The release deletes both values where they stand now; what comes later is ours to delete.
+    /// The release deletes what stands now; what comes later is ours to delete. The old value is not: it may have come by
+    /// somebody else's doing.
     fn remove_late(&mut self) {
-        let until = self.won.unwrap_or_default().minus(self.plan.node_timeout);
-        let former = (!self.plan.exact).then(|| self.plan.former(until));
         let resend = if self.is_given_back { Resend::GIVEN_BACK } else { Resend::FRESH };
-        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone(), resend));
+        self.rotations.iter_mut().for_each(|rotation| rotation.remove(resend));
         self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);
     }
 

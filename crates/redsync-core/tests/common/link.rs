@@ -30,6 +30,8 @@ pub enum Mode {
     Late(Duration),
     /// Takes so long to answer.
     SlowReply(Duration),
+    /// Not executed, and breaks so much later.
+    SlowBreak(Duration),
 }
 
 /// One process' way to one node.
@@ -83,6 +85,10 @@ impl Node for Link {
                 let result = this.node.call(request).await;
                 this.runtime.sleep_until(this.runtime.now().plus(delay)).await;
                 result
+            }),
+            Mode::SlowBreak(delay) => Box::pin(async move {
+                this.runtime.sleep_until(this.runtime.now().plus(delay)).await;
+                Err(NodeError::unknown("broken"))
             }),
             Mode::Deaf => {
                 let call = self.node.call(request);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Answer, Delay, Moment, Ttl, Value,
-    machine::{Drift, GaveUp, NodeSet, Quorum, Resend, task::Former},
+    machine::{Drift, GaveUp, NodeSet, Quorum, Resend},
     wire::Counting,
 };
 
@@ -43,13 +43,6 @@ pub struct TransferPlan {
     pub delay: Delay,
     /// When to give up, whatever the rounds are at.
     pub deadline: Option<Moment>,
-}
-
-impl TransferPlan {
-    /// The old value, as it goes with the lock until then.
-    pub(super) fn former(&self, until: Moment) -> Former {
-        Former { value: self.from.clone(), until, lasting: NodeSet::EMPTY }
-    }
 }
 
 /// Why and how a [`Transfer`](super::Transfer) failed.

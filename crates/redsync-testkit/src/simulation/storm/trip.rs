@@ -6,10 +6,13 @@ use futures_util::future::join;
 use redsync_core::{Error, Guard, LockToken};
 
 use super::{DEADLINE, HOUR, LONG, ms, mutex, polls};
-use crate::simulation::{
-    actors::{Caller, failed, kept, released},
-    event::{Op, What, Who},
-    stage::{Desk, Stage},
+use crate::{
+    memory::MemoryNode,
+    simulation::{
+        actors::{Caller, failed, kept, released},
+        event::{Op, What, Who},
+        stage::{Desk, Stage},
+    },
 };
 
 /// A node time-out in which every message of the storm arrives that is not lost.
@@ -17,13 +20,25 @@ const PATIENT: Duration = Duration::from_millis(170);
 /// What the calls are given that wait for so long.
 const PATIENCE: Duration = Duration::from_millis(3000);
 
-/// A token that nobody has used up: it can be adopted once the storm is over.
+/// A token after the storm.
 pub(super) struct Parcel {
     token: LockToken,
     desk: Desk,
+    fate: Fate,
 }
 
-/// Hands a lock over and has its token delivered. Returns the token if it must be good when the storm is over.
+/// What has become of a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nobody has used it up: it can be adopted once the storm is over.
+    Waits,
+    /// Its lock was handed back, and nobody heard whether it was: what stands of it does so for its wait.
+    Unclear,
+    /// Its lock was released, or nobody knows.
+    Gone,
+}
+
+/// Hands a lock over and has its token delivered. Returns the token unless nothing of it may be left when the storm is over.
 pub(super) async fn make(stage: Stage, desk: Desk) -> Option<Parcel> {
     // With several deliveries, what one of them sets back may come after another has released the lock, and stands
     // until its TTL is over.
@@ -43,21 +58,26 @@ pub(super) async fn make(stage: Stage, desk: Desk) -> Option<Parcel> {
     let polls = if stage.once_in(4) { stage.index(4) } else { usize::MAX };
     let token = caller.call_unless(Op::HandOver, name, guard.hand_over(HOUR), polls, kept).await?.ok()?;
     for _ in 0..if is_delivered_once { 1 } else { 4 } {
-        deliver(&stage, &token, !is_delivered_once).await?;
+        match deliver(&stage, &token, !is_delivered_once).await {
+            Fate::Waits => {}
+            Fate::Unclear => return Some(Parcel { token, desk, fate: Fate::Unclear }),
+            Fate::Gone => return None,
+        }
     }
-    Some(Parcel { token, desk })
+    Some(Parcel { token, desk, fate: Fate::Waits })
 }
 
-/// Has it adopted by one or two, or by none. `None` when the lock was released, or nobody knows.
-async fn deliver(stage: &Stage, token: &LockToken, may_be_two: bool) -> Option<()> {
+/// Has it adopted by one or two, or by none.
+async fn deliver(stage: &Stage, token: &LockToken, may_be_two: bool) -> Fate {
     if may_be_two && stage.once_in(2) {
         let (one, other) = join(adopt(stage, token), adopt(stage, token)).await;
         let ends = [one, other].into_iter().flatten().map(|adopted| adopted.end(stage, token, may_be_two));
-        return futures_util::future::join_all(ends).await.into_iter().collect();
+        let fates = futures_util::future::join_all(ends).await;
+        return fates.into_iter().find(|fate| *fate != Fate::Waits).unwrap_or(Fate::Waits);
     }
     match adopt(stage, token).await {
         Some(adopted) => adopted.end(stage, token, may_be_two).await,
-        None => Some(()),
+        None => Fate::Waits,
     }
 }
 
@@ -82,7 +102,7 @@ async fn adopt(stage: &Stage, token: &LockToken) -> Option<Adopted> {
 }
 
 impl Adopted {
-    async fn end(self, stage: &Stage, token: &LockToken, may_leave_some: bool) -> Option<()> {
+    async fn end(self, stage: &Stage, token: &LockToken, may_leave_some: bool) -> Fate {
         let Self { caller, guard, revives } = self;
         let (name, polls) = (token.name(), |most| polls(stage, most));
         let end = stage.pick(4);
@@ -96,20 +116,29 @@ impl Adopted {
             1 => drop(caller.call_unless(Op::Release, name, guard.release(), usize::MAX, released).await),
             _ => {
                 let call = guard.hand_back(token);
-                let handed_back = caller.call_unless(Op::HandBack, name, call, polls(6), kept).await?;
-                // What a late extension sets anew after that, and loses the reply to, is removed and not set back, since the
-                // token may have been used: then too few nodes may be left for it.
-                return handed_back.ok().filter(|()| !may_be_revived);
+                return match caller.call_unless(Op::HandBack, name, call, polls(6), kept).await {
+                    // What a late extension sets anew after that, and loses the reply to, is removed and not set back, since
+                    // the token may have been used: then too few nodes may be left for it.
+                    Some(Ok(())) if may_be_revived => Fate::Gone,
+                    Some(Ok(())) => Fate::Waits,
+                    Some(Err(_)) | None => Fate::Unclear,
+                };
             }
         }
-        None
+        Fate::Gone
     }
 }
 
 impl Parcel {
-    /// Adopts it, and releases its lock.
+    /// Adopts it, and releases its lock, or waits until it is over.
     pub(super) async fn recover(self, stage: &Stage) {
-        let Self { token, desk } = self;
+        let Self { token, desk, fate } = self;
+        if fate == Fate::Unclear {
+            // Nobody waits for so long: it is over now.
+            let stands = |node: &MemoryNode| node.get(token.name()).as_deref() == Some(token.value());
+            let nodes = stage.servers.iter().map(|server| server.node()).filter(|node| stands(node));
+            return nodes.for_each(|node| drop(node.execute(&["DEL", token.name()])));
+        }
         let mutex = desk.client.mutex(token.name()).ttl(HOUR).node_timeout(ms(60));
         let adopted = mutex.deadline(LONG).tries(1000).retry_delay(ms(50)).adopt(&token).await;
         let outcome = adopted.as_ref().map(drop).map_err(Error::kind);
