@@ -66,13 +66,16 @@ pub(super) fn check(holds: &[&Hold]) -> Option<String> {
 
 fn operations(hold: usize, seen: &Hold) -> Vec<Operation> {
     let operation = |step, called, returned| Operation { hold, step, called, returned };
-    // One that was not told before its validity was over has still begun before that.
-    let taken = seen.got.min(seen.valid_until).max(seen.asked);
+    // One that was not told before its validity was over has still begun before that, and of one that was stopped until then
+    // nobody knows when that was.
+    let is_known = seen.valid_until > 0;
+    let taken = if is_known { seen.got.min(seen.valid_until).max(seen.asked) } else { seen.got };
+    let ends = if is_known { seen.end().max(taken) } else { seen.asked };
     let mut operations = vec![operation(Step::Take, seen.asked, Some(taken))];
     operations.extend(seen.extended.iter().map(|(from, to)| operation(Step::Keep, *from, Some(*to))));
     operations.push(match (seen.given_back, seen.released) {
         (Some(from), Some(to)) => operation(Step::End, from, Some(to)),
-        (Some(_) | None, _) => operation(Step::End, seen.end().max(taken), None),
+        (Some(_) | None, _) => operation(Step::End, ends, None),
     });
     operations
 }
@@ -197,6 +200,12 @@ mod tests {
             // Its holder was stopped, and heard of it only after the next one.
             vec![hold(1, 0, 90, 40), released(hold(2, 0, 60, 130), 70, 80)],
             vec![extended(hold(1, 0, 10, 200), 90, 110), hold(2, 0, 200, 300)],
+            // Its holder was stopped when he got it, until its validity was over; another one had it before, and one after.
+            vec![
+                released(hold(1, 0, 10, 100), 50, 60),
+                hold(2, 40, 500, 0),
+                released(hold(3, 40, 300, 400), 310, 320),
+            ],
         ] {
             for holds in [holds.clone(), holds.into_iter().rev().collect()] {
                 assert_eq!(check(&holds.iter().collect::<Vec<_>>()), None);
@@ -213,6 +222,8 @@ mod tests {
             vec![released(hold(1, 0, 10, 100), 200, 220), released(hold(2, 110, 120, 210), 130, 140)],
             // An extension succeeded after the validity, when another one had it.
             vec![extended(hold(1, 0, 10, 100), 130, 140), hold(2, 0, 120, 220)],
+            // Its holder was stopped when he got it, but another one had it all the time.
+            vec![released(hold(1, 0, 10, 100), 600, 620), hold(2, 40, 500, 0)],
             // The third one comes in between two that fit.
             vec![released(hold(1, 0, 10, 50), 40, 45), hold(2, 0, 60, 160), hold(3, 70, 80, 180)],
         ] {

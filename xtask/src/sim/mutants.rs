@@ -246,8 +246,8 @@ impl Runtime for ByTheWall {
     "set back the wrong way round" only "adopt":
         ROTATION: "SetBack::new(turn.to.clone(), turn.from.clone()," => "SetBack::new(turn.from.clone(), turn.to.clone(),";
     "what comes late to an adopter that has released is left" only "adopt":
-        TRANSFER: "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone(), resend));\n        self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);\n"
-            => "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(former.clone(), resend));\n";
+        TRANSFER: "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(resend));\n        self.rotations.last_mut().into_iter().for_each(Rotation::undo_late_grants);\n"
+            => "        self.rotations.iter_mut().for_each(|rotation| rotation.remove(resend));\n";
     "what a rival sets back after the release stays" only "adopt":
         TASK: "matches!(self, Self::Delete { former: Some(_), .. })" => "matches!(self, Self::Delete { former: None, .. })";
     "a lock that is handed back goes on without a word to its followers" only "adopt-return":

@@ -96,6 +96,7 @@ pub async fn a_release_removes_what_the_lock_was_adopted_from_as_well(lab: &Lab)
         let mutex = if fixed { mutex.with_value("job-1138") } else { mutex };
         let token = mutex.wait_for_all(true).lock().await.expect("free").hand_over(WAIT).await;
         let token = token.expect("reachable");
+        lab.set(KEY, "not there");
         let guard = adopted(&redsync, &token).await;
         lab.soon(redsync.settled()).await;
         lab.set(KEY, token.value());
