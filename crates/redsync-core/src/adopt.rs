@@ -25,6 +25,27 @@ impl Redsync {
     }
 }
 
+impl Redsync {
+    /// Takes the lock back from whoever might adopt it, and releases it, in the background: for destructors of what was to
+    /// carry the token. Where somebody else has adopted it already, it is his.
+    ///
+    /// [`settled`](Self::settled) waits for it. Where the nodes cannot be reached, the token's wait is the bound.
+    pub fn withdraw(&self, token: LockToken) {
+        let (redsync, running) = (self.clone(), self.world().tasks.start());
+        self.runtime().spawn(Box::pin(async move {
+            let adopted = redsync.adopt(&token).await;
+            let released = match adopted {
+                Ok(guard) => guard.release().await.map_err(Error::from),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = released {
+                tracing::debug!(lock = token.name(), %error, "a token was not withdrawn");
+            }
+            drop(running);
+        }));
+    }
+}
+
 impl Mutex {
     /// Takes the lock over from its token, with the options of this mutex: also with its [`ttl`](Self::ttl), 8 s by
     /// default, and not with [the token's](LockToken::ttl).

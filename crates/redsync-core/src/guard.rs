@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Error, GuardError, Moment, Released,
+    Error, GuardError, Moment, Redsync, Released,
     drive::Drive,
     held::Held,
     machine::{Extend, ExtendCause, ExtendFailure, Release},
@@ -54,6 +54,11 @@ impl Guard {
     /// id = $1 AND fence <= $3`, which changes no row for who is refused. It fits a `BIGINT`, being below 2^53.
     pub fn fence(&self) -> Option<u64> {
         self.held.fence
+    }
+
+    /// The nodes that it is held on.
+    pub fn redsync(&self) -> Redsync {
+        Redsync::of(Arc::clone(&self.world))
     }
 
     /// Whether nobody else can hold the lock now.

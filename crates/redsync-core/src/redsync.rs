@@ -50,6 +50,19 @@ impl Redsync {
         Builder { runtime, nodes: Vec::new(), quorum: None }
     }
 
+    pub(crate) fn of(world: Arc<World>) -> Self {
+        Self { world }
+    }
+
+    pub(crate) fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// The clock, timers and tasks that it goes by.
+    pub fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.world.runtime
+    }
+
     /// A lock called `name`, which is its key in Redis. Nothing is sent yet.
     pub fn mutex(&self, name: impl Into<Arc<str>>) -> Mutex {
         Mutex::new(Arc::clone(&self.world), name.into())

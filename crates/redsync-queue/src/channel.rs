@@ -1,0 +1,221 @@
+//! A queue within one process, over a channel of Tokio's.
+//!
+//! What it holds ends with the process. Otherwise it is as a broker: a delivery that is dropped without being settled comes
+//! again, behind what waits already.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use redsync_core::Runtime;
+use tokio::sync::mpsc;
+
+use crate::Message;
+
+/// The headers of a message.
+pub type Headers = BTreeMap<String, String>;
+
+/// A queue for up to so many messages that nobody has taken yet; `runtime` waits for those that are to be delivered later.
+pub fn channel<T: Send + Sync + 'static>(
+    runtime: Arc<dyn Runtime>,
+    capacity: usize,
+) -> (Sender<T>, Receiver<T>) {
+    let (sender, fresh) = mpsc::channel(capacity);
+    let (back, returned) = mpsc::unbounded_channel();
+    let desk = Desk { runtime, back, outstanding: AtomicUsize::new(0), dead_letters: Mutex::default() };
+    (Sender { sender }, Receiver { fresh, returned, desk: Arc::new(desk) })
+}
+
+/// Where messages go in. Clones are the same queue.
+#[derive(Debug)]
+pub struct Sender<T> {
+    sender: mpsc::Sender<Arc<Letter<T>>>,
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self { sender: self.sender.clone() }
+    }
+}
+
+/// Nobody receives from the queue any more, so that nobody will ever see the message.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("nobody receives from the queue any more")]
+pub struct Closed;
+
+impl<T> Sender<T> {
+    /// Sends a message, once there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] when nobody receives any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the message was not sent.
+    pub async fn send(&self, headers: Headers, body: T) -> Result<(), Closed> {
+        self.sender.send(Arc::new(Letter { headers, body })).await.map_err(|_| Closed)
+    }
+}
+
+/// What was sent.
+#[derive(Debug)]
+pub struct Letter<T> {
+    /// Its headers.
+    pub headers: Headers,
+    /// Its body.
+    pub body: T,
+}
+
+/// What nobody is to work on.
+#[derive(Debug)]
+pub struct DeadLetter<T> {
+    /// What was sent.
+    pub letter: Arc<Letter<T>>,
+    /// Why nobody is to work on it.
+    pub why: String,
+}
+
+/// What the receiver and its deliveries share.
+struct Desk<T> {
+    runtime: Arc<dyn Runtime>,
+    /// What is to be delivered again, or a nudge to look whether anything still can be.
+    back: mpsc::UnboundedSender<Option<Arc<Letter<T>>>>,
+    /// How many deliveries are not settled yet, or wait to be delivered again.
+    outstanding: AtomicUsize,
+    dead_letters: Mutex<Vec<DeadLetter<T>>>,
+}
+
+impl<T> Desk<T> {
+    fn settle(&self) {
+        self.outstanding.fetch_sub(1, Ordering::SeqCst);
+        self.put_back(None);
+    }
+
+    fn put_back(&self, letter: Option<Arc<Letter<T>>>) {
+        // The receiver may be gone, and with it the queue.
+        drop(self.back.send(letter));
+    }
+}
+
+/// Where messages come out.
+pub struct Receiver<T> {
+    fresh: mpsc::Receiver<Arc<Letter<T>>>,
+    returned: mpsc::UnboundedReceiver<Option<Arc<Letter<T>>>>,
+    desk: Arc<Desk<T>>,
+}
+
+impl<T: Send + Sync + 'static> Receiver<T> {
+    /// The next message; `None` when nobody sends any more and everything is settled.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, no message is lost.
+    pub async fn receive(&mut self) -> Option<Delivery<T>> {
+        let mut is_closed = false;
+        loop {
+            if is_closed && self.desk.outstanding.load(Ordering::SeqCst) == 0 {
+                return None;
+            }
+            tokio::select! {
+                returned = self.returned.recv() => {
+                    if let Some(letter) = returned.flatten() {
+                        return Some(Delivery::new(letter, true, &self.desk));
+                    }
+                }
+                fresh = self.fresh.recv(), if !is_closed => match fresh {
+                    Some(letter) => {
+                        self.desk.outstanding.fetch_add(1, Ordering::SeqCst);
+                        return Some(Delivery::new(letter, false, &self.desk));
+                    }
+                    None => is_closed = true,
+                },
+            }
+        }
+    }
+
+    /// Takes out what nobody is to work on.
+    pub fn dead_letters(&self) -> Vec<DeadLetter<T>> {
+        std::mem::take(&mut *self.desk.dead_letters.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A message that was taken out of the queue.
+pub struct Delivery<T: Send + Sync + 'static> {
+    letter: Arc<Letter<T>>,
+    is_redelivered: bool,
+    is_settled: AtomicBool,
+    desk: Arc<Desk<T>>,
+}
+
+impl<T: Send + Sync + 'static> Delivery<T> {
+    fn new(letter: Arc<Letter<T>>, is_redelivered: bool, desk: &Arc<Desk<T>>) -> Self {
+        Self { letter, is_redelivered, is_settled: AtomicBool::new(false), desk: Arc::clone(desk) }
+    }
+
+    /// Its body.
+    pub fn body(&self) -> &T {
+        &self.letter.body
+    }
+
+    /// Whether this call settles it.
+    fn settles(&self) -> bool {
+        !self.is_settled.swap(true, Ordering::SeqCst)
+    }
+}
+
+impl<T: Send + Sync + 'static> Message for Delivery<T> {
+    type Headers = Headers;
+    type Error = Infallible;
+
+    fn headers(&self) -> &Headers {
+        &self.letter.headers
+    }
+
+    fn is_redelivered(&self) -> bool {
+        self.is_redelivered
+    }
+
+    async fn acknowledge(&self) -> Result<(), Infallible> {
+        if self.settles() {
+            self.desk.settle();
+        }
+        Ok(())
+    }
+
+    async fn deliver_again(&self, after: Duration) -> Result<(), Infallible> {
+        if self.settles() {
+            let (desk, letter) = (Arc::clone(&self.desk), Arc::clone(&self.letter));
+            let at = desk.runtime.now().plus(after);
+            let wakes = desk.runtime.sleep_until(at);
+            self.desk.runtime.spawn(Box::pin(async move {
+                wakes.await;
+                desk.put_back(Some(letter));
+            }));
+        }
+        Ok(())
+    }
+
+    async fn dead_letter(&self, why: &str) -> Result<(), Infallible> {
+        if self.settles() {
+            let letter = DeadLetter { letter: Arc::clone(&self.letter), why: why.to_owned() };
+            self.desk.dead_letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
+            self.desk.settle();
+        }
+        Ok(())
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for Delivery<T> {
+    fn drop(&mut self) {
+        if self.settles() {
+            self.desk.put_back(Some(Arc::clone(&self.letter)));
+        }
+    }
+}

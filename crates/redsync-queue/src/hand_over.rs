@@ -1,0 +1,146 @@
+//! [`hand_over`]: a lock goes into the queue with its job, or comes back.
+
+use std::{fmt, time::Duration};
+
+use redsync_core::{Error, Guard, GuardError, LockToken, Redsync};
+
+/// Why a message was not published, or may not have been.
+#[derive(Debug)]
+pub enum PublishError<E> {
+    /// Nobody will ever see it.
+    NotPublished(E),
+    /// Nobody knows: the connection was lost before the broker had confirmed it.
+    Unknown(E),
+}
+
+/// In doubt it is unknown.
+impl<E> From<E> for PublishError<E> {
+    fn from(error: E) -> Self {
+        Self::Unknown(error)
+    }
+}
+
+/// Why a lock did not go into the queue. In each case either the handler has it or a worker, and never both.
+#[derive(Debug)]
+pub enum HandOverError<E> {
+    /// It was not handed over, and nothing was published. The error gives the lock back.
+    NotHandedOver(GuardError),
+    /// Nobody will see the message.
+    NotPublished {
+        /// Why not.
+        error: E,
+        /// The lock, which was taken back; or why it was not.
+        lock: Result<Guard, Error>,
+    },
+    /// Nobody knows whether somebody will see the message.
+    Unknown {
+        /// Why not.
+        error: E,
+        /// The lock, which was taken back: a worker that gets the message is told that it is too late. Otherwise why it was
+        /// not: with [`AlreadyAdopted`](redsync_core::ErrorKind::AlreadyAdopted) a worker was faster, and has the job.
+        lock: Result<Guard, Error>,
+    },
+}
+
+/// Hands a held lock over to whoever gets the message that `publish` sends: it gets the token, and puts it into the headers
+/// by an [`Envelope`](crate::Envelope) or into the job itself.
+///
+/// The lock then lasts for `wait`, and nobody renews it meanwhile.
+///
+/// # Errors
+///
+/// [`HandOverError`], with the lock where it could be taken back. After a publish whose fate is unknown it is adopted again by
+/// its token: then it is either the caller's or a worker's.
+///
+/// # Cancel safety
+///
+/// When the future is dropped, the lock is taken back and released in the background. A message that was published by then
+/// comes without a lock.
+pub async fn hand_over<P, F, T, E>(guard: Guard, wait: Duration, publish: P) -> Result<T, HandOverError<E>>
+where
+    P: FnOnce(LockToken) -> F,
+    F: Future<Output = Result<T, PublishError<E>>>,
+{
+    let redsync = guard.redsync();
+    let token = guard.hand_over(wait).await.map_err(HandOverError::NotHandedOver)?;
+    let parcel = Parcel { redsync, token: Some(token.clone()) };
+    match publish(token).await {
+        Ok(receipt) => {
+            parcel.leave();
+            Ok(receipt)
+        }
+        Err(PublishError::NotPublished(error)) => {
+            let lock = parcel.take_back().await;
+            tracing::debug!(taken_back = lock.is_ok(), "a lock was not published");
+            Err(HandOverError::NotPublished { error, lock })
+        }
+        Err(PublishError::Unknown(error)) => {
+            let lock = parcel.take_back().await;
+            tracing::warn!(taken_back = lock.is_ok(), "nobody knows whether a lock was published");
+            Err(HandOverError::Unknown { error, lock })
+        }
+    }
+}
+
+/// A token that may be on its way. Dropping it takes its lock back.
+struct Parcel {
+    redsync: Redsync,
+    token: Option<LockToken>,
+}
+
+impl Parcel {
+    /// Whoever gets the message has the lock.
+    fn leave(mut self) {
+        self.token = None;
+    }
+
+    async fn take_back(mut self) -> Result<Guard, Error> {
+        let redsync = self.redsync.clone();
+        match self.token.clone() {
+            Some(token) => {
+                let lock = redsync.adopt(&token).await;
+                self.token = None;
+                lock
+            }
+            None => unreachable!("a parcel has its token until it is left"),
+        }
+    }
+}
+
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        if let Some(token) = self.token.take() {
+            self.redsync.withdraw(token);
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for HandOverError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotHandedOver(error) => write!(f, "the lock was not handed over: {error}"),
+            Self::NotPublished { error, lock: Ok(_) } => {
+                write!(f, "the message was not published, and the lock was taken back: {error}")
+            }
+            Self::NotPublished { error, lock: Err(why) } => {
+                write!(f, "the message was not published: {error}; the lock was not taken back: {why}")
+            }
+            Self::Unknown { error, lock: Ok(_) } => write!(
+                f,
+                "the message may have been published, and the lock was taken back, so that nobody works on it: {error}"
+            ),
+            Self::Unknown { error, lock: Err(why) } => {
+                write!(f, "the message may have been published: {error}; the lock was not taken back: {why}")
+            }
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for HandOverError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotHandedOver(error) => Some(error),
+            Self::NotPublished { error, .. } | Self::Unknown { error, .. } => Some(error),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Locks that go through a queue together with the jobs that they are for.
+//!
+//! A handler takes a lock, hands it over with [`hand_over`] and answers at once. A worker gets the message, adopts the lock
+//! that comes with it, does the job under it, acknowledges the message and releases the lock: [`Worker::process`] does all
+//! that, and what has to be done when something fails.
+//!
+//! | | |
+//! | --- | --- |
+//! | a token into the headers of a message, and out of them | [`Envelope`], [`Carrier`] |
+//! | a lock into a queue | [`hand_over`] |
+//! | a job out of a queue | [`Worker`], [`Policy`], [`Processed`] |
+//! | a queue within one process | [`channel`] |
+//! | a queue of your own | [`Message`] |
+
+mod carrier;
+#[cfg(feature = "channel")]
+pub mod channel;
+mod envelope;
+mod hand_over;
+mod message;
+mod outcome;
+mod policy;
+mod process;
+
+pub use carrier::Carrier;
+pub use envelope::{Envelope, TOKEN_HEADER};
+pub use hand_over::{HandOverError, PublishError, hand_over};
+pub use message::Message;
+pub use outcome::{NotLocked, Outcome, Processed, Told};
+pub use policy::{Otherwise, Policy};
+pub use process::{Work, Worker};

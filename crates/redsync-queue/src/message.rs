@@ -1,0 +1,41 @@
+//! [`Message`]: a delivered message, until it is settled with its broker.
+
+use std::time::Duration;
+
+use crate::Carrier;
+
+/// A message as a broker has delivered it.
+///
+/// Exactly one of [`acknowledge`](Self::acknowledge), [`deliver_again`](Self::deliver_again) and
+/// [`dead_letter`](Self::dead_letter) settles it. One that is dropped without is delivered again, in the broker's own time.
+pub trait Message: Send + Sync {
+    /// Where its token is.
+    type Headers: Carrier + ?Sized + Sync;
+    /// What the broker's client says.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Its headers.
+    fn headers(&self) -> &Self::Headers;
+
+    /// Whether it may have been delivered before.
+    fn is_redelivered(&self) -> bool;
+
+    /// Its work is done: it is never delivered again.
+    fn acknowledge(&self) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// It is to be delivered again, not before `after` where the broker can wait.
+    fn deliver_again(&self, after: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Nobody is to get it but whoever looks after such messages.
+    fn dead_letter(&self, why: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// How often the broker has to hear that it is being worked on, if at all.
+    fn keep_alive_every(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Tells the broker that it is being worked on.
+    fn keep_alive(&self) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        std::future::ready(Ok(()))
+    }
+}

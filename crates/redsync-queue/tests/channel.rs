@@ -1,0 +1,240 @@
+//! Locks and jobs through the queue within one process, on a virtual clock.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests state what they expect"
+)]
+
+use std::time::Duration;
+
+use redsync_core::{ErrorKind, Redsync, Runtime};
+use redsync_queue::{
+    Envelope, HandOverError, Message, NotLocked, Otherwise, Outcome, Policy, PublishError, Told, Worker,
+    channel::{Headers, Receiver, Sender, channel},
+    hand_over,
+};
+use redsync_testkit::{cancel::drop_after, memory::MemoryNode, virtual_time::VirtualRuntime};
+
+const NAME: &str = "report:7";
+const TTL: Duration = Duration::from_secs(8);
+const WAIT: Duration = Duration::from_secs(600);
+const RETRY: Duration = Duration::from_secs(1);
+
+struct Shop {
+    runtime: VirtualRuntime,
+    nodes: Vec<MemoryNode>,
+    redsync: Redsync,
+    sender: Sender<u32>,
+    receiver: Receiver<u32>,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let runtime = VirtualRuntime::new(3);
+        let nodes: Vec<_> = (0..3).map(|_| MemoryNode::new(runtime.shared())).collect();
+        let builder = Redsync::builder(runtime.shared()).nodes(nodes.iter().cloned());
+        let redsync = builder.build().expect("three nodes");
+        let (sender, receiver) = channel(runtime.shared(), 16);
+        Self { runtime, nodes, redsync, sender, receiver }
+    }
+
+    /// Hands a lock over with a job.
+    fn enqueue(&self, job: u32) {
+        let sender = self.sender.clone();
+        let publish = |token| async move {
+            let mut headers = Headers::new();
+            Envelope::plain().put(&token, &mut headers);
+            sender.send(headers, job).await.map_err(PublishError::NotPublished)
+        };
+        self.runtime.block_on(async {
+            let guard = self.redsync.mutex(NAME).fenced().lock().await.expect("free");
+            hand_over(guard, WAIT, publish).await.expect("published");
+        });
+    }
+
+    /// Has the next message processed by a handler that comes to this.
+    fn process(
+        &mut self,
+        worker: &Worker,
+        result: Result<(), &'static str>,
+    ) -> (Outcome<u32, &'static str>, Told) {
+        let Self { runtime, receiver, .. } = self;
+        runtime.block_on(async {
+            let message = receiver.receive().await.expect("a message");
+            let job = *message.body();
+            let handler = |work: redsync_queue::Work| async move {
+                assert_eq!(work.name, NAME);
+                result.map(|()| job)
+            };
+            let processed = worker.process(&message, handler).await;
+            (processed.outcome, processed.told.expect("it cannot fail"))
+        })
+    }
+
+    fn worker(&self) -> Worker {
+        Worker::new(self.redsync.clone())
+    }
+
+    fn locks_left(&self) -> usize {
+        let is_lock = |key: &&String| key.as_str() == NAME;
+        self.nodes.iter().map(|node| node.keys().iter().filter(is_lock).count()).sum()
+    }
+
+    fn settle(&self) {
+        self.runtime.block_on(self.redsync.settled());
+    }
+}
+
+#[test]
+fn a_lock_goes_through_the_queue_with_its_job() {
+    let mut shop = Shop::new();
+    shop.enqueue(1138);
+    let (outcome, told) = shop.process(&shop.worker(), Ok(()));
+    assert!(matches!(outcome, Outcome::Done(1138)), "{outcome:?}");
+    assert_eq!(told, Told::Acknowledged);
+    shop.settle();
+    assert_eq!(shop.locks_left(), 0);
+    drop(shop.sender);
+    assert!(shop.runtime.block_on(shop.receiver.receive()).is_none());
+}
+
+#[test]
+fn a_job_that_fails_comes_again_with_its_lock() {
+    let mut shop = Shop::new();
+    shop.enqueue(1138);
+    let (outcome, told) = shop.process(&shop.worker(), Err("no paper"));
+    assert!(matches!(outcome, Outcome::Failed("no paper")), "{outcome:?}");
+    assert_eq!(told, Told::ToDeliverAgain(RETRY));
+    let begun = shop.runtime.now();
+    let (outcome, told) = shop.process(&shop.worker(), Ok(()));
+    assert!(matches!(outcome, Outcome::Done(1138)), "{outcome:?}");
+    assert_eq!(told, Told::Acknowledged);
+    assert!(shop.runtime.now().since(begun) >= RETRY);
+}
+
+#[test]
+fn a_worker_that_is_gone_is_followed_once_its_lock_has_ended() {
+    let mut shop = Shop::new();
+    shop.enqueue(1138);
+    shop.runtime.block_on(async {
+        let message = shop.receiver.receive().await.expect("a message");
+        let token = Envelope::plain().take(message.headers()).expect("there").expect("whole");
+        // It dies with the lock: nobody releases it, and the message was not settled.
+        shop.redsync.adopt(&token).await.expect("the only one").leave();
+    });
+    let (mut outcome, mut told) = shop.process(&shop.worker(), Ok(()));
+    assert!(matches!(outcome, Outcome::NotLocked(NotLocked::AlreadyAdopted(_))), "{outcome:?}");
+    // The lock may end just after the second delivery.
+    for _ in 0..2 {
+        if matches!(outcome, Outcome::NotLocked(_)) {
+            assert_eq!(told, Told::ToDeliverAgain(TTL));
+            (outcome, told) = shop.process(&shop.worker(), Ok(()));
+        }
+    }
+    assert!(matches!(outcome, Outcome::Done(1138)), "{outcome:?}");
+}
+
+#[test]
+fn a_token_that_has_expired_in_the_queue_is_for_the_policy() {
+    for (policy, is_done) in
+        [(Policy::default(), false), (Policy::default().expired(Otherwise::LockAnew), true)]
+    {
+        let mut shop = Shop::new();
+        shop.enqueue(1138);
+        shop.runtime.run_for(WAIT + TTL);
+        let (outcome, told) = shop.process(&shop.worker().policy(policy), Ok(()));
+        if is_done {
+            assert!(matches!(outcome, Outcome::Done(1138)), "{outcome:?}");
+        } else {
+            assert!(matches!(outcome, Outcome::NotLocked(NotLocked::Expired(_))), "{outcome:?}");
+            assert_eq!(told, Told::DeadLettered);
+            assert_eq!(shop.receiver.dead_letters()[0].letter.body, 1138);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_good_token_is_not_worked_on() {
+    for (text, is_missing) in [(None, true), (Some("no token at all"), false)] {
+        let mut shop = Shop::new();
+        let headers = text.map(|text| (redsync_queue::TOKEN_HEADER.to_owned(), text.to_owned()));
+        shop.runtime.block_on(shop.sender.send(headers.into_iter().collect(), 1138)).expect("room");
+        let (outcome, told) = shop.process(&shop.worker(), Ok(()));
+        let Outcome::NotLocked(why) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(matches!(why, NotLocked::Missing), is_missing, "{why:?}");
+        assert_eq!(matches!(why, NotLocked::Damaged(_)), !is_missing, "{why:?}");
+        assert_eq!(told, Told::DeadLettered);
+    }
+}
+
+#[test]
+fn what_was_not_published_comes_back() {
+    for is_known in [true, false] {
+        let shop = Shop::new();
+        let why = || if is_known { PublishError::NotPublished("full") } else { PublishError::Unknown("cut") };
+        let error = shop.runtime.block_on(async {
+            let guard = shop.redsync.mutex(NAME).lock().await.expect("free");
+            hand_over(guard, WAIT, |_| async { Err::<(), _>(why()) }).await.expect_err("not published")
+        });
+        let (HandOverError::NotPublished { lock, .. } | HandOverError::Unknown { lock, .. }) = error else {
+            panic!("{error:?}")
+        };
+        assert!(lock.expect("taken back").is_valid());
+    }
+}
+
+#[test]
+fn what_may_have_been_published_is_either_the_handlers_or_a_workers() {
+    let shop = Shop::new();
+    let redsync = shop.redsync.clone();
+    let publish = |token| async move {
+        // It has arrived, and a worker is at it.
+        redsync.adopt(&token).await.expect("the only one").leave();
+        Err::<(), _>(PublishError::Unknown("cut"))
+    };
+    let error = shop.runtime.block_on(async {
+        let guard = shop.redsync.mutex(NAME).lock().await.expect("free");
+        hand_over(guard, WAIT, publish).await.expect_err("nobody knows")
+    });
+    let HandOverError::Unknown { lock: Err(why), .. } = error else { panic!("{error:?}") };
+    assert_eq!(why.kind(), ErrorKind::AlreadyAdopted);
+}
+
+#[test]
+fn a_hand_over_that_is_dropped_takes_its_token_back() {
+    for polls in 0.. {
+        let shop = Shop::new();
+        let guard = shop.runtime.block_on(shop.redsync.mutex(NAME).lock()).expect("free");
+        let confirmed = shop.runtime.sleep_until(shop.runtime.now().plus(RETRY));
+        let publish = |_| async {
+            confirmed.await;
+            Ok::<_, PublishError<String>>(())
+        };
+        if shop.runtime.block_on(drop_after(polls, hand_over(guard, WAIT, publish))).is_some() {
+            return assert!(polls > 1, "it is waited for");
+        }
+        shop.settle();
+        assert_eq!(shop.locks_left(), 0, "dropped after {polls} polls");
+    }
+}
+
+#[test]
+fn work_goes_on_for_longer_than_its_ttl_and_stops_with_its_lock() {
+    let mut shop = Shop::new();
+    shop.enqueue(1138);
+    let (worker, runtime, nodes) = (shop.worker(), shop.runtime.clone(), shop.nodes.clone());
+    let pause = |time: Duration| runtime.sleep_until(runtime.now().plus(time));
+    let processed = runtime.block_on(async {
+        let message = shop.receiver.receive().await.expect("a message");
+        let work = |_| async {
+            pause(TTL * 3).await;
+            nodes.iter().for_each(|node| _ = node.execute(&["DEL", NAME]).expect("up"));
+            pause(TTL * 3).await;
+            Ok::<_, &str>(())
+        };
+        worker.process(&message, work).await
+    });
+    assert!(matches!(processed.outcome, Outcome::Lost(_)), "{:?}", processed.outcome);
+    assert_eq!(processed.told.expect("it cannot fail"), Told::ToDeliverAgain(RETRY));
+}
