@@ -293,26 +293,33 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
     /// Goes on in the background, unless nothing is left to do.
     fn detach(mut self) {
         if !self.leave_result() {
-            let running = self.world.tasks.start();
+            let mut running = Some(self.world.tasks.start());
             let runtime = Arc::clone(&self.world.runtime);
             runtime.spawn(Box::pin(async move {
-                self.settled().await;
+                poll_fn(|cx| {
+                    let settled = self.poll_settled(cx);
+                    // A process that ends does not wait for it.
+                    running = running.take().filter(|_| !self.machine.lingers());
+                    settled
+                })
+                .await;
                 drop(running);
             }));
         }
     }
 
     async fn settled(&mut self) {
-        poll_fn(|cx| {
-            loop {
-                match self.poll_step(cx) {
-                    Poll::Ready(Step::Done(_)) => {}
-                    Poll::Ready(Step::Idle) => return Poll::Ready(()),
-                    Poll::Pending => return Poll::Pending,
-                }
+        poll_fn(|cx| self.poll_settled(cx)).await;
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.poll_step(cx) {
+                Poll::Ready(Step::Done(_)) => {}
+                Poll::Ready(Step::Idle) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
             }
-        })
-        .await;
+        }
     }
 }
 

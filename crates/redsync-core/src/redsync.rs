@@ -71,8 +71,9 @@ impl Redsync {
     /// Resolves when nothing goes on in the background any more: clean-up, late replies, releases of
     /// dropped guards. That locks which are held are extended there does not count.
     ///
-    /// That takes up to the longest TTL in use while a node cannot be reached, where a lock has been adopted the wait that
-    /// its token was given: give it a time-out of your own where a process has to end sooner, and the TTL does the rest.
+    /// That takes up to the longest TTL in use while a node cannot be reached, where a hand-over has failed its wait: give it
+    /// a time-out of your own where a process has to end sooner, and the TTL does the rest. What a node may have kept of a token, for as long as that might have
+    /// waited, is removed by the process for as long as it lasts, and not waited for.
     ///
     /// # Cancel safety
     ///

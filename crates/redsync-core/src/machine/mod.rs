@@ -77,6 +77,12 @@ pub trait Machine {
         NodeSet::EMPTY
     }
 
+    /// Whether the lock itself is over by now, and what is left is to remove what would stand for longer: nobody has to wait
+    /// for that.
+    fn lingers(&self) -> bool {
+        false
+    }
+
     /// The nodes that certainly do not hold the lock's value, and never will by what this machine did.
     fn absent(&self) -> NodeSet {
         NodeSet::EMPTY

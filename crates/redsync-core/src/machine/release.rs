@@ -92,6 +92,8 @@ pub struct Release<S = Box<dyn Source>> {
     sweep: Sweep,
     outbox: VecDeque<(RequestId, Command)>,
     result: Option<Result<Released, ReleaseFailure>>,
+    /// Whether the lock's TTL is over.
+    lingers: bool,
     pacer: Pacer,
 }
 
@@ -111,6 +113,7 @@ impl<S: Source> Release<S> {
             sweep,
             outbox: VecDeque::new(),
             result: None,
+            lingers: false,
             pacer: Pacer::new(),
         };
         machine.collect(now);
@@ -224,6 +227,7 @@ impl<S: Source> Release<S> {
         self.sweep.leave_to_rivals();
         self.sweep.stop_but_at(lasting);
         self.phase = Phase::Settling { until };
+        self.lingers = true;
         self.pacer.slow_down(now);
     }
 
@@ -273,6 +277,10 @@ impl<S: Source> Machine for Release<S> {
             return Action::Done(result);
         }
         self.phase.wait(self.is_settled(), &self.pacer, self.plan.deadline)
+    }
+
+    fn lingers(&self) -> bool {
+        self.lingers
     }
 
     fn in_doubt(&self) -> Vec<(Value, NodeSet)> {
