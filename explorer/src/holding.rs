@@ -1,13 +1,13 @@
 //! [`Holding`]: a held lock, by the façade's own record of it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use redsync_core::{
     Moment,
     machine::{Lease, Machine, NodeSet},
 };
 
-use crate::{held::Held, plans, target::Lasting};
+use crate::{held::Held, plans, search::NODES, target::Lasting};
 
 /// A lock that a client holds or held.
 #[derive(Debug)]
@@ -19,6 +19,9 @@ pub(crate) struct Holding {
     pub(crate) fenced: Option<(u8, NodeSet)>,
 }
 
+/// Where the adoption may not have come. Keys end with their TTL here, so that nothing stands for longer.
+const MISSED: Lasting = Lasting { nodes: NodeSet::first(NODES), until: Moment::from_origin(Duration::ZERO) };
+
 impl Holding {
     pub(crate) fn new(lease: Lease, round: u8) -> Self {
         let fence = lease.fence.map(|fence| u8::try_from(fence).unwrap_or(u8::MAX));
@@ -29,7 +32,7 @@ impl Holding {
     /// By the token.
     pub(crate) fn adopted(lease: Lease, round: u8) -> Self {
         let Self { held, fenced, .. } = Self::new(lease, round);
-        Self { held: held.adopted(plans::token(), false, Lasting::NOWHERE), round, fenced }
+        Self { held: held.adopted(plans::token(), false, MISSED), round, fenced }
     }
 
     /// Takes in what a machine has found out, as the façade does until the lock is given back.
@@ -57,11 +60,8 @@ impl Clone for Holding {
             fence: self.held.fence,
         };
         let held = Held::new(Arc::clone(&self.held.name), lease);
-        let held = if self.held.adopted_from.is_some() {
-            held.adopted(plans::token(), false, Lasting::NOWHERE)
-        } else {
-            held
-        };
+        let held =
+            if self.held.adopted_from.is_some() { held.adopted(plans::token(), false, MISSED) } else { held };
         *held.state() = self.held.state().clone();
         Self { held, round: self.round, fenced: self.fenced }
     }
