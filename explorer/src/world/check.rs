@@ -62,20 +62,20 @@ impl World {
         if arena.search().keys_end != KeysEnd::Never {
             return None;
         }
-        (0..).zip(&self.nodes).find_map(|(node, key)| {
-            self.check_left(node, key.as_ref(), self.faults < arena.search().faults.most)
-        })
+        (0..).zip(&self.nodes).find_map(|(node, key)| self.check_left(node, key.as_ref()))
     }
 
-    /// What is wrong with what is left at a node. After a fault a token's value may stand for its wait: whoever did not hear
-    /// of a delete leaves it alone.
-    fn check_left(&self, node: u8, key: Option<&Key>, is_faulty: bool) -> Option<Breach> {
+    /// What is wrong with what is left at a node.
+    fn check_left(&self, node: u8, key: Option<&Key>) -> Option<Breach> {
         let is_excused = |seat: &Seat| seat.excused & (1 << node) != 0;
         let excuses = self.seats.iter().flatten().any(is_excused);
+        let spares = self.seats.iter().flatten().any(|seat| seat.spared & (1 << node) != 0);
         let has_stood = self.stood & (1 << node) != 0;
         match key {
-            Some(key) if key.value == TOKEN => (self.prospect == Prospect::Gone && !excuses && !is_faulty)
-                .then_some("the token's value is left behind"),
+            Some(key) if key.value == TOKEN => {
+                let is_wrong = self.prospect == Prospect::Gone && !excuses && !spares;
+                is_wrong.then_some("the token's value is left behind")
+            }
             Some(key) => {
                 let seat = self.seats.get(usize::from(key.client)).and_then(Option::as_ref);
                 (!seat.is_some_and(is_excused)).then_some("a key is left behind")

@@ -54,6 +54,7 @@ impl World {
             seat.state = arena.permute(seat.state, order);
             seat.deleted = permuted_bits(seat.deleted, places);
             seat.excused = permuted_bits(seat.excused, places);
+            seat.spared = permuted_bits(seat.spared, places);
             seat.early = permuted_bits(seat.early, places);
             seat.failed = seat.failed.map(|bits| permuted_bits(bits, places));
         }

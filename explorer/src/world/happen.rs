@@ -40,6 +40,10 @@ impl World {
         if reply == Reply::Unknown && before.request.value == 0 {
             self.excuse(before.client, before.request.node);
         }
+        let takes_token = before.request.what == What::GiveBack && before.request.other == TOKEN;
+        if let Some(seat) = self.seat(before.client).filter(|_| takes_token && reply == Reply::Unknown) {
+            seat.spared |= 1 << before.request.node;
+        }
         let has_token = self.stood != 0;
         let cleaner = before.request.what.cleaner().filter(|_| has_token);
         if let (Some(cleaner), Some(seat)) = (cleaner, self.seat(before.client)) {

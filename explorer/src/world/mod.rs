@@ -32,6 +32,9 @@ pub(crate) struct Seat {
     deleted: u8,
     /// The nodes where a key may be left for its TTL, since a fate is unknown.
     excused: u8,
+    /// The nodes where the token's value may be left for its wait: nobody knows what became of the delete that took it along,
+    /// which is not sent again for that.
+    spared: u8,
     /// The nodes where its clean-up waits for what somebody else makes of the token's value.
     early: u8,
     /// The nodes where its clean-up has failed otherwise, by what the request was for.
@@ -117,6 +120,7 @@ impl World {
                 state: arena.first(Client::new(number, role)),
                 deleted: 0,
                 excused: 0,
+                spared: 0,
                 early: 0,
                 failed: [0; CLEANERS],
             });

@@ -6,7 +6,7 @@ use crate::{
     Answer, Delay, Moment, Ttl, Value,
     machine::{
         Drift, GaveUp, NodeSet, Quorum,
-        task::{SetBack, Task},
+        task::{Former, SetBack, Task},
     },
     wire::{Command, Counting},
 };
@@ -65,9 +65,13 @@ impl ExtendPlan {
         }
     }
 
-    /// Removes what was set for a lock that was released. The value that the lock was adopted from is the release's to remove.
-    pub(super) fn delete(&self) -> Task {
-        Task::Delete { value: self.value.clone(), former: None }
+    /// Removes what was set for a lock that was released. The value that the lock was adopted from is the release's to remove,
+    /// unless a hand-back in vain may have put it in the place of what was set.
+    pub(super) fn delete(&self, with_former: bool) -> Task {
+        let until = self.valid_until.unwrap_or_default().minus(self.node_timeout);
+        let former = self.former.clone().filter(|_| with_former);
+        let former = former.map(|value| Former { value, until, lasting: NodeSet::EMPTY });
+        Task::Delete { value: self.value.clone(), former }
     }
 
     /// Sets back what was set for a lock that was handed back. A node where nothing stood is left with nothing: the token
@@ -77,7 +81,7 @@ impl ExtendPlan {
         let former = self.former.clone();
         let counting = Counting::keep(self.fence.is_some());
         former.map_or_else(
-            || self.delete(),
+            || self.delete(false),
             |to| Task::SetBack(SetBack::where_told(value, to, nodes).counting(counting)),
         )
     }
