@@ -120,7 +120,7 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
     /// it is given back.
     #[must_use]
     pub(crate) fn following(self, held: Arc<Held>) -> Self {
-        let number = held.state().next_number();
+        let number = held.next_number();
         self.following_as(number, held)
     }
 

@@ -2,7 +2,10 @@
 
 use std::{
     cmp::Ordering,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering as Order},
+    },
 };
 
 use event_listener::{Event, EventListener};
@@ -25,6 +28,8 @@ pub(crate) struct Held {
     /// The token that the lock was adopted from has this value.
     pub(crate) adopted_from: Option<Value>,
     state: Mutex<State>,
+    /// How many numbers were drawn, of what goes by this lock.
+    numbers: AtomicU64,
     given_back: Event,
     /// Notified when the lock is lost by anything but time, and when whoever waits for that is to look around.
     lost: Event,
@@ -56,7 +61,6 @@ pub(crate) struct State {
     revivable: NodeSet,
     /// By the number of an extension: the nodes where it may yet delete the value once the lock was given back.
     undoing: Vec<(u64, NodeSet)>,
-    followers: u64,
     /// The value that the lock was adopted from, or is being handed back to: where it stands it goes with the lock.
     former: Option<Value>,
     /// Where the former value may stand, until its wait is over.
@@ -126,12 +130,6 @@ impl State {
         self.ending
     }
 
-    /// A number for a machine that keeps in step with the lock.
-    pub(crate) fn next_number(&mut self) -> u64 {
-        self.followers += 1;
-        self.followers
-    }
-
     /// The nodes where something that is still on its way may delete the value before a release does.
     fn may_be_undone(&self) -> NodeSet {
         self.undoing.iter().fold(NodeSet::EMPTY, |nodes, (_, more)| nodes.union(*more))
@@ -150,7 +148,6 @@ impl Held {
             absent,
             revivable,
             undoing: Vec::new(),
-            followers: 0,
             former: None,
             former_lasts: Lasting::NOWHERE,
             lasts: Vec::new(),
@@ -161,7 +158,8 @@ impl Held {
             loss: None,
         };
         let (state, given_back, lost) = (Mutex::new(state), Event::new(), Event::new());
-        Self { name, value, exact, fence, adopted_from: None, state, given_back, lost }
+        let numbers = AtomicU64::new(0);
+        Self { name, value, exact, fence, adopted_from: None, state, numbers, given_back, lost }
     }
 
     /// The lock was adopted from a token with this value, which rivals may use too or not, and stands until then where
@@ -172,6 +170,11 @@ impl Held {
         state.former_lasts = lasts;
         drop(state);
         Self { adopted_from: Some(from), ..self }
+    }
+
+    /// A number for a machine that keeps in step with the lock.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Order::Relaxed) + 1
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -239,7 +242,7 @@ impl Held {
         let mut state = self.state();
         state.revivable = state.revivable.union(nodes);
         state.absent = state.absent.without(nodes);
-        let number = state.next_number();
+        let number = self.next_number();
         Some(Target { valid_until: Some(state.valid_until()), number, ..self.target(&state, nodes) })
     }
 
@@ -247,7 +250,7 @@ impl Held {
     pub(crate) fn to_extend(&self, all: NodeSet, revive: bool) -> Target {
         let mut state = self.state();
         // Drawn with what is known now: what is found out later is not known to it.
-        let number = state.next_number();
+        let number = self.next_number();
         let target = Target { valid_until: Some(state.valid_until()), number, ..self.target(&state, all) };
         if revive {
             state.revivable = state.revivable.union(target.nodes);
