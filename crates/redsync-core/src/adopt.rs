@@ -23,15 +23,13 @@ impl Redsync {
     pub async fn adopt(&self, token: &LockToken) -> Result<Guard, Error> {
         self.mutex(Arc::clone(token.shared_name())).ttl(token.ttl()).adopt(token).await
     }
-}
 
-impl Redsync {
     /// Takes the lock back from whoever might adopt it, and releases it, in the background: for destructors of what was to
     /// carry the token. Where somebody else has adopted it already, it is his.
     ///
     /// [`settled`](Self::settled) waits for it. Where the nodes cannot be reached, the token's wait is the bound.
     pub fn withdraw(&self, token: LockToken) {
-        let (redsync, running) = (self.clone(), self.world().tasks.start());
+        let (redsync, running) = (self.clone(), self.world.tasks.start());
         self.runtime().spawn(Box::pin(async move {
             let adopted = redsync.adopt(&token).await;
             let released = match adopted {

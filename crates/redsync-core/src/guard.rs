@@ -58,7 +58,7 @@ impl Guard {
 
     /// The nodes that it is held on.
     pub fn redsync(&self) -> Redsync {
-        Redsync::of(Arc::clone(&self.world))
+        Redsync { world: Arc::clone(&self.world) }
     }
 
     /// Whether nobody else can hold the lock now.
@@ -158,9 +158,7 @@ impl Guard {
 
     fn extension(&self, begun: Moment) -> Drive<Extend> {
         let target = self.held.to_extend(self.world.all_nodes(), self.settings.revive);
-        let number = target.number;
-        let drive = self.world.extend(&self.held.name, &self.settings, target, begun);
-        drive.following_as(number, Arc::clone(&self.held))
+        self.world.extend_held(&self.held, &self.settings, target, begun)
     }
 
     fn give_back(&mut self) -> Drive<Release> {

@@ -68,12 +68,12 @@ impl Guard {
     /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when its validity is over, when a release of it has failed and goes
     /// on, or when it stands at too few nodes by now,
     /// [`ErrorKind::Taken`](crate::ErrorKind::Taken) when somebody else has it,
-    /// [`ErrorKind::AlreadyAdopted`](crate::ErrorKind::AlreadyAdopted) when an earlier hand-back has come through, and another
-    /// delivery has the lock by now, [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. The error gives the guard
-    /// back, to try again or to release it. It is not valid any more, since the token may be. A release, which dropping it
-    /// is too, takes the token's value with it wherever that stands, up to a node time-out before its validity would have
-    /// ended, and as far as its first request to a node is answered; after that the value may be somebody else's to wait,
-    /// and stands for its wait. Where the token is to be delivered again, [`leave`](Self::leave) the guard: what is left of
+    /// [`ErrorKind::AlreadyAdopted`](crate::ErrorKind::AlreadyAdopted) when an earlier hand-back has come through, and
+    /// another delivery has the lock by now, [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes
+    /// answered. The error gives the guard back, to try again or to release it. It is not valid any more, since the token
+    /// may be. A release, which dropping it is too, takes the token's value with it wherever that stands, up to a node
+    /// time-out before its validity would have ended, and as far as its first request to a node is answered; after that the
+    /// value may be somebody else's to wait, and stands for its wait. Where the token is to be delivered again, [`leave`](Self::leave) the guard: what is left of
     /// its lock ends with its TTL.
     ///
     /// Of a [fixed value](crate::Mutex::with_value) only those nodes are asked again, or released, that certainly did

@@ -15,10 +15,10 @@ use crate::{
     Delay, Error, Guard, InvalidOption, Released, Value,
     drive::Drive,
     held::Held,
-    machine::{Acquire, Lease, NodeSet},
+    machine::{Acquire, Lease},
     options::{NodeTimeout, Options, Settings},
     redsync::World,
-    target::{Lasting, Target},
+    target::Target,
     wire::counter_key,
 };
 
@@ -303,23 +303,7 @@ impl Mutex {
         let invalid = |option| Error::invalid(&self.name, option);
         let settings = self.settings().map_err(invalid)?;
         let value = settings.exact.clone().ok_or_else(|| invalid(InvalidOption::NoValue))?;
-        Ok((
-            settings,
-            Target {
-                value,
-                exact: true,
-                former: None,
-                former_lasts: Lasting::NOWHERE,
-                lasts: Lasting::NOWHERE,
-                refilled: NodeSet::EMPTY,
-                fence: None,
-                nodes: self.world.all_nodes(),
-                may_be_deleted: NodeSet::EMPTY,
-                may_be_anothers: false,
-                valid_until: None,
-                number: 0,
-            },
-        ))
+        Ok((settings, Target::of_value(value, self.world.all_nodes())))
     }
 
     fn hold(&self, lease: Lease, settings: Settings, drive: Drive<Acquire>) -> Guard {

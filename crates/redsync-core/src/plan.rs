@@ -5,6 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use crate::{
     LockToken, Moment,
     drive::Drive,
+    held::Held,
     machine::{
         Acquire, AcquirePlan, Extend, ExtendPlan, NodeSet, Release, ReleasePlan, Resend, Transfer,
         TransferPlan,
@@ -49,6 +50,18 @@ impl World {
         begun: Moment,
     ) -> Drive<Extend> {
         self.extend_by(name, self.extend_plan(settings, target, begun))
+    }
+
+    /// The same for a lock that this process holds, in step with it.
+    pub(crate) fn extend_held(
+        self: &Arc<Self>,
+        held: &Arc<Held>,
+        settings: &Settings,
+        target: Target,
+        begun: Moment,
+    ) -> Drive<Extend> {
+        let number = target.number;
+        self.extend(&held.name, settings, target, begun).following_as(number, Arc::clone(held))
     }
 
     pub(crate) fn extend_by(self: &Arc<Self>, name: &Arc<str>, plan: ExtendPlan) -> Drive<Extend> {

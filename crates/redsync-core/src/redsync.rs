@@ -27,7 +27,7 @@ use crate::{
 /// async runtimes [where locks are extended in the background](Mutex::auto_extend).
 #[derive(Clone)]
 pub struct Redsync {
-    world: Arc<World>,
+    pub(crate) world: Arc<World>,
 }
 
 /// What all locks of one [`Redsync`] share.
@@ -50,14 +50,6 @@ impl Redsync {
         Builder { runtime, nodes: Vec::new(), quorum: None }
     }
 
-    pub(crate) fn of(world: Arc<World>) -> Self {
-        Self { world }
-    }
-
-    pub(crate) fn world(&self) -> &Arc<World> {
-        &self.world
-    }
-
     /// The clock, timers and tasks that it goes by.
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.world.runtime
@@ -71,9 +63,10 @@ impl Redsync {
     /// Resolves when nothing goes on in the background any more: clean-up, late replies, releases of
     /// dropped guards. That locks which are held are extended there does not count.
     ///
-    /// That takes up to the longest TTL in use while a node cannot be reached, where a hand-over has failed its wait: give it
-    /// a time-out of your own where a process has to end sooner, and the TTL does the rest. What a node may have kept of a token, for as long as that might have
-    /// waited, is removed by the process for as long as it lasts, and not waited for.
+    /// That takes up to the longest TTL in use while a node cannot be reached, where a hand-over has failed its wait: give
+    /// it a time-out of your own where a process has to end sooner, and the TTL does the rest. What a node may have kept of
+    /// a token, for as long as that might have waited, is removed by the process for as long as it lasts, and not waited
+    /// for.
     ///
     /// # Cancel safety
     ///

@@ -62,6 +62,24 @@ impl Lasting {
 }
 
 impl Target {
+    /// A lock of which nothing is known but a value, which rivals may use too.
+    pub(crate) fn of_value(value: Value, nodes: NodeSet) -> Self {
+        Self {
+            value,
+            exact: true,
+            former: None,
+            former_lasts: Lasting::NOWHERE,
+            lasts: Lasting::NOWHERE,
+            refilled: NodeSet::EMPTY,
+            fence: None,
+            nodes,
+            may_be_deleted: NodeSet::EMPTY,
+            may_be_anothers: false,
+            valid_until: None,
+            number: 0,
+        }
+    }
+
     /// The same lock, to be released at `now`.
     ///
     /// When the validity is over, somebody else may have handed the lock back to the token that has the former value, also
@@ -90,16 +108,8 @@ impl Target {
     /// is left alone wherever it may have been rotated.
     pub(crate) fn token_alone(&self, all: NodeSet) -> Option<Self> {
         let value = self.former.clone().filter(|_| self.exact)?;
-        Some(Self {
-            value,
-            exact: true,
-            former: None,
-            former_lasts: Lasting::NOWHERE,
-            lasts: Lasting::NOWHERE,
-            refilled: NodeSet::EMPTY,
-            nodes: all.without(self.nodes),
-            ..*self
-        })
+        let valid_until = self.valid_until;
+        Some(Self { valid_until, ..Self::of_value(value, all.without(self.nodes)) })
     }
 
     /// When its delete may be sent.

@@ -258,7 +258,7 @@ impl Runtime for ByTheWall {
     "a node that missed the handing back keeps the adopted value" only "adopt-fault":
         TRANSFER: "            current.finish();\n" => "";
     "a late extension of a lock that was handed back deletes the token's value" only "adopt-extend":
-        EXTEND: "Event::HandedBack => self.on_end(self.plan.set_back(), now)," => "Event::HandedBack => self.on_end(self.plan.delete(), now),";
+        EXTEND: "self.on_end(self.plan.set_back(), now);" => "self.on_end(self.plan.delete(true), now);";
     "an extension does not tell what it has replaced" only "adopt-extend":
         NODE: "left.map_or(Reply::Revived, |left| Reply::Told { fence: None, left: Some(left) })" => "Reply::Revived",
         FENCED_SERVER: "Ok(if is_missing { Reply::Integer(2) } else { numbers([3, left]) })" => "Ok(if is_missing || left != 0 { Reply::Integer(2) } else { numbers([3, left]) })";
@@ -309,7 +309,7 @@ impl Runtime for ByTheWall {
     "a hand-over that does not fill":
         HAND_OVER: "let fills = !self.held.exact;" => "let fills = false;";
     "a hand-over that brings a lost lock back":
-        EXTEND: "let counts = !self.plan.revive && !known.is_empty();" => "let counts = false;";
+        EXTEND: "!self.plan.revive && self.plan.quorum.may_be_rivals(known, refused)" => "self.plan.revive && self.plan.quorum.may_be_rivals(known, refused)";
     "a hand-over that outlasts the validity":
         EXTEND: "self.is_in_time |= verdict == Verdict::Won && !self.is_expired(now);"
             => "self.is_in_time = verdict == Verdict::Won && !self.is_expired(now);";

@@ -143,8 +143,7 @@ impl<S: Source> Extend<S> {
     fn is_proven_lost_by(&self, refused: NodeSet) -> bool {
         let missing = if self.plan.fills { self.missing } else { NodeSet::EMPTY };
         let known = self.plan.refilled.union(missing);
-        let counts = !self.plan.revive && !known.is_empty();
-        counts && known.union(refused).len() >= self.plan.quorum.needed()
+        !self.plan.revive && self.plan.quorum.may_be_rivals(known, refused)
     }
 
     /// The nodes that have refused, and cannot be filled.

@@ -34,6 +34,12 @@ impl Quorum {
         against > self.nodes - self.needed
     }
 
+    /// Whether a rival may have had a quorum of the nodes that were without a lock: the `known` ones earlier, whatever
+    /// stands there by now, and the `refused` ones now. Where none is known from earlier, votes alone decide.
+    pub const fn may_be_rivals(self, known: NodeSet, refused: NodeSet) -> bool {
+        !known.is_empty() && known.union(refused).len() >= self.needed
+    }
+
     /// What the votes amount to.
     pub const fn verdict(self, tally: Tally) -> Verdict {
         if tally.granted >= self.needed {

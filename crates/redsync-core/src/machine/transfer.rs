@@ -128,16 +128,14 @@ impl<S: Source> Transfer<S> {
     /// Whether so many nodes did not have it, whatever stands there by now, that a rival may have had a quorum.
     fn is_proven_lost(&self) -> bool {
         let refused = self.rotations.last().map(Rotation::refused).unwrap_or_default();
-        let known = self.plan.refilled;
-        !known.is_empty() && known.union(refused).len() >= self.plan.quorum.needed()
+        self.plan.quorum.may_be_rivals(self.plan.refilled, refused)
     }
 
     /// Whether the nodes that have not answered yet may tell that, though those that have seem to hold it.
     fn may_be_proven_lost(&self) -> bool {
-        let Some(current) = self.rotations.last() else { return false };
-        let known = self.plan.refilled;
-        let may_refuse = current.refused().union(current.open());
-        !known.is_empty() && known.union(may_refuse).len() >= self.plan.quorum.needed()
+        let may_refuse = |current: &Rotation| current.refused().union(current.open());
+        let may_refuse = self.rotations.last().map(may_refuse).unwrap_or_default();
+        self.plan.quorum.may_be_rivals(self.plan.refilled, may_refuse)
     }
 
     /// Whether the answers to come tell who is to blame. They do not where no further try can help, nor where somebody
@@ -161,9 +159,8 @@ impl<S: Source> Transfer<S> {
 
     fn win(&mut self, now: Moment) {
         let Some(current) = self.rotations.last_mut() else { return };
-        // A value that was named is not taken back. While it lasts, the old one would be in its way where that failed.
-        let lasts = if self.plan.to.is_some() { self.plan.full.min(self.plan.ttl) } else { self.plan.ttl };
         if self.plan.to.is_some() {
+            // A value that was named is not taken back. The old one would be in its way.
             current.finish();
             // What was to be handed over in vain may last for hours.
             self.pacer.slow_down(now);
@@ -178,7 +175,7 @@ impl<S: Source> Transfer<S> {
             absent: NodeSet::EMPTY,
             fence: current.fence(),
         }));
-        self.phase = Phase::settling(now, lasts);
+        self.settle(now);
     }
 
     fn lose(&mut self, now: Moment) {
@@ -242,7 +239,11 @@ impl<S: Source> Transfer<S> {
             let blind_at = Some(now.plus(self.plan.node_timeout));
             self.rotations.iter_mut().for_each(|rotation| rotation.give_up(blind_at));
         }
-        // When the new value's TTL is over there is nothing to set back.
+        self.settle(now);
+    }
+
+    /// When the new value's TTL is over there is nothing to set back, and when the old one's is, nothing to be rotated.
+    fn settle(&mut self, now: Moment) {
         let lasts = if self.plan.to.is_some() { self.plan.full.min(self.plan.ttl) } else { self.plan.ttl };
         self.phase = Phase::settling(now, lasts);
     }

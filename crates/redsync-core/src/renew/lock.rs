@@ -45,9 +45,7 @@ impl Lock {
     /// Starts to extend the lock.
     pub(super) fn extension(&self, world: &Arc<World>) -> Drive<Extend> {
         let target = self.held.to_extend(world.all_nodes(), self.settings.revive);
-        let number = target.number;
-        let drive = world.extend(&self.held.name, &self.settings, target, world.runtime.now());
-        drive.following_as(number, Arc::clone(&self.held))
+        world.extend_held(&self.held, &self.settings, target, world.runtime.now())
     }
 
     /// Starts to set the key anew at `nodes`, where it was found missing while a quorum has it; `None` where that must
@@ -59,8 +57,6 @@ impl Lock {
         let now = world.runtime.now();
         let target = self.held.to_fill(nodes).filter(|target| target.valid_until > Some(now))?;
         let settings = Settings { revive: true, ..self.settings.clone() };
-        let number = target.number;
-        let drive = world.extend(&self.held.name, &settings, target, now);
-        Some(drive.following_as(number, Arc::clone(&self.held)))
+        Some(world.extend_held(&self.held, &settings, target, now))
     }
 }
