@@ -1,4 +1,5 @@
 //! A process' own ways to the nodes, which can be slow or broken while those of others are not.
+#![allow(clippy::indexing_slicing, reason = "tests state what they expect")]
 
 use std::{
     borrow::Cow,
@@ -9,10 +10,15 @@ use std::{
     time::Duration,
 };
 
-use redsync_core::{BoxFuture, Node, NodeError, Redsync, Reply, Request, Runtime};
+use redsync_core::{
+    BoxFuture, Guard, GuardError, LockToken, Mutex as Lock, Node, NodeError, Redsync, Reply, Request, Runtime,
+};
 use redsync_testkit::{memory::MemoryNode, virtual_time::VirtualRuntime};
 
-use super::{NAME, Quorum, WAIT, ms};
+use super::{NAME, Quorum, WAIT, delete_at, ms};
+
+/// Half of the time that a node takes to answer: the first request is on its way, and what follows it is not sent yet.
+pub const HALF_WAY: Duration = Duration::from_micros(500);
 
 /// How a way is.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -48,9 +54,7 @@ impl Link {
     pub fn set(&self, mode: Mode) {
         *self.mode.lock().expect("sound") = mode;
     }
-}
 
-impl Link {
     /// How many requests have been sent.
     pub fn sent(&self) -> usize {
         self.sent.load(Ordering::SeqCst)
@@ -127,6 +131,22 @@ pub fn all(links: &[Link], mode: Mode) {
     links.iter().for_each(|link| link.set(mode));
 }
 
+/// Changes these ways after a while.
+pub fn soon(quorum: &Quorum, after: Duration, links: &[Link], mode: Mode) {
+    let (links, at) = (links.to_vec(), quorum.runtime.sleep_until(quorum.runtime.now().plus(after)));
+    quorum.runtime.spawn(Box::pin(async move {
+        at.await;
+        all(&links, mode);
+    }));
+}
+
+/// A process that has every script loaded.
+pub fn warm_process(quorum: &Quorum) -> (Redsync, Vec<Link>) {
+    let (redsync, links) = process(quorum);
+    warm(quorum, &redsync);
+    (redsync, links)
+}
+
 /// Has every script loaded.
 pub fn warm(quorum: &Quorum, redsync: &Redsync) {
     let guard = quorum.block_on(redsync.mutex(NAME).lock()).expect("free");
@@ -137,4 +157,40 @@ pub fn warm(quorum: &Quorum, redsync: &Redsync) {
     quorum.block_on(guard.release()).expect("reachable");
     quorum.block_on(redsync.settled());
     assert_eq!(quorum.keys_left(), 0);
+}
+
+/// A lock was handed over, and a process has adopted it.
+pub fn adopted(quorum: &Quorum) -> (LockToken, Vec<Link>, Guard) {
+    adopted_with(quorum, |mutex| mutex)
+}
+
+/// A lock was handed over, and a process has adopted it with these settings.
+pub fn adopted_with(quorum: &Quorum, settings: impl FnOnce(Lock) -> Lock) -> (LockToken, Vec<Link>, Guard) {
+    let token = quorum.handed_over();
+    let (redsync, links) = process(quorum);
+    let guard = quorum.block_on(settings(redsync.mutex(NAME)).adopt(&token)).expect("good");
+    (token, links, guard)
+}
+
+/// A token has expired, and a warm process has taken the lock anew with these settings.
+pub fn taken_anew(quorum: &Quorum, settings: impl FnOnce(Lock) -> Lock) -> (LockToken, Vec<Link>, Guard) {
+    let (redsync, links) = warm_process(quorum);
+    let token = quorum.expired_token();
+    let guard = quorum.block_on(settings(redsync.mutex(NAME)).lock()).expect("free");
+    (token, links, guard)
+}
+
+/// A hand-over that fails, of a lock that stands at the first of five nodes only. Two nodes are cut off, and one is filled
+/// and does not get to say so.
+pub fn fill_in_vain(
+    quorum: &Quorum,
+    guard: Guard,
+    links: &[Link],
+    cut: [usize; 2],
+    filled: usize,
+) -> GuardError {
+    delete_at(&quorum.nodes[1..]);
+    cut.iter().for_each(|node| links[*node].set(Mode::Cut));
+    soon(quorum, HALF_WAY, &links[filled..=filled], Mode::Deaf);
+    quorum.block_on(guard.hand_over(WAIT)).expect_err("two of five have answered")
 }

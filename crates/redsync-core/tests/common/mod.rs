@@ -13,6 +13,8 @@ pub const NAME: &str = "report:7";
 pub const TTL: Duration = Duration::from_secs(8);
 /// What a token is given to wait.
 pub const WAIT: Duration = Duration::from_secs(600);
+/// A value that its caller has chosen.
+pub const FIXED: &str = "job-1138";
 
 pub struct Quorum {
     pub runtime: VirtualRuntime,
@@ -50,8 +52,36 @@ impl Quorum {
         self.block_on(guard.hand_over(WAIT)).expect("reachable")
     }
 
+    /// A token that nobody has adopted in time.
+    pub fn expired_token(&self) -> LockToken {
+        let token = self.handed_over();
+        self.run_for(WAIT + TTL);
+        token
+    }
+
     pub fn adopt(&self, token: &LockToken) -> Guard {
         self.block_on(self.redsync.adopt(token)).expect("the only one")
+    }
+
+    /// Somebody adopts the token and releases the lock.
+    pub fn use_up(&self, token: &LockToken) {
+        self.block_on(self.adopt(token).release()).expect("reachable");
+    }
+
+    /// Somebody takes the lock anew and hands it back, with which the token is good again.
+    pub fn make_good_again(&self, token: &LockToken) {
+        let guard = self.block_on(self.mutex().lock()).expect("free");
+        self.block_on(guard.hand_back(token)).expect("reachable");
+    }
+
+    /// The token waits at every node.
+    #[track_caller]
+    pub fn assert_waits(&self, token: &LockToken) {
+        assert!(self.all_hold(token.value()), "{:?}", self.values());
+    }
+
+    pub fn all_hold(&self, value: &str) -> bool {
+        self.values().iter().all(|held| held.as_deref() == Some(value))
     }
 
     pub fn values(&self) -> Vec<Option<String>> {
@@ -75,6 +105,11 @@ impl Quorum {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
+}
+
+/// Somebody ends the lock at these nodes.
+pub fn delete_at(nodes: &[MemoryNode]) {
+    nodes.iter().for_each(|node| _ = node.execute(&["DEL", NAME]).expect("up"));
 }
 
 /// Loads the scripts, so that no call takes a round trip more than usual, and sets the time to answer.
