@@ -32,6 +32,7 @@ pub(crate) fn of_client(client: &Client, time: Time, text: &mut String) -> u128 
         extends,
         cancels,
         hand_backs,
+        hand_overs,
         crashes,
         rounds,
         over,
@@ -41,7 +42,7 @@ pub(crate) fn of_client(client: &Client, time: Time, text: &mut String) -> u128 
     } = client;
     let now = matches!(time, Time::Endless).then_some(now);
     // Writing into a string does not fail.
-    let _ = write!(text, "{role} {stage:?} {calls} {extends} {cancels} {hand_backs} {crashes} ");
+    let _ = write!(text, "{role} {stage:?} {calls} {extends} {cancels} {hand_backs} {hand_overs} {crashes} ");
     let _ = write!(text, "{rounds} {over} {now:?} {holding:?}");
     let mut hasher = Twofold::default();
     text.as_bytes().hash(&mut hasher);
@@ -57,7 +58,7 @@ pub(crate) fn of_client(client: &Client, time: Time, text: &mut String) -> u128 
 fn hash_process(process: &Process, text: &mut String, hasher: &mut Twofold) {
     text.clear();
     let Process { running, follows, told, wait, names: _ } = process;
-    let _ = write!(text, "{running:?} {follows} {told:?} {wait:?}");
+    let _ = write!(text, "{running:?} {follows:?} {told:?} {wait:?}");
     let mut rest = text.as_str();
     while let Some(at) = rest.find(" { serial: ") {
         let (before, from) = rest.split_at(at);

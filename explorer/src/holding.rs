@@ -17,6 +17,8 @@ pub(crate) struct Holding {
     pub(crate) round: u8,
     /// Its fencing number, and the nodes that had granted it when that was certain.
     pub(crate) fenced: Option<(u8, NodeSet)>,
+    /// How many machines have kept in step with it.
+    pub(crate) followers: u8,
 }
 
 /// Where the adoption may not have come. Keys end with their TTL here, so that nothing stands for longer.
@@ -26,27 +28,22 @@ impl Holding {
     pub(crate) fn new(lease: Lease, round: u8) -> Self {
         let fence = lease.fence.map(|fence| u8::try_from(fence).unwrap_or(u8::MAX));
         let fenced = fence.map(|fence| (fence, lease.held));
-        Self { held: Held::new(Arc::from("lock"), lease), round, fenced }
+        Self { held: Held::new(Arc::from("lock"), lease), round, fenced, followers: 0 }
     }
 
     /// By the token.
     pub(crate) fn adopted(lease: Lease, round: u8) -> Self {
         let Self { held, fenced, .. } = Self::new(lease, round);
-        Self { held: held.adopted(plans::token(), false, MISSED), round, fenced }
+        Self { held: held.adopted(plans::token(), false, MISSED), round, fenced, followers: 0 }
     }
 
     /// Takes in what a machine has found out, as the façade does until the lock is given back.
-    pub(crate) fn note<M: Machine>(&self, machine: &M, slot: usize) {
+    pub(crate) fn note<M: Machine>(&self, machine: &M, number: u8) {
         let mut state = self.held.state();
         if state.ending().is_none() {
-            state.note(machine, number(slot));
+            state.note(machine, u64::from(number));
         }
     }
-}
-
-/// The number of the machine in this slot among those of its lock.
-pub(crate) fn number(slot: usize) -> u64 {
-    u64::try_from(slot).unwrap_or(u64::MAX)
 }
 
 impl Clone for Holding {
@@ -63,6 +60,6 @@ impl Clone for Holding {
         let held =
             if self.held.adopted_from.is_some() { held.adopted(plans::token(), false, MISSED) } else { held };
         *held.state() = self.held.state().clone();
-        Self { held, round: self.round, fenced: self.fenced }
+        Self { held, round: self.round, fenced: self.fenced, followers: self.followers }
     }
 }

@@ -96,8 +96,8 @@ pub(crate) enum Finished {
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     pub(crate) running: Running,
-    /// Whether it keeps in step with the lock that its client holds.
-    pub(crate) follows: bool,
+    /// Its number among those that keep in step with the lock that its client holds, where it does.
+    pub(crate) follows: Option<u8>,
     /// The end of that lock that it knows of.
     pub(crate) told: Option<Ending>,
     /// What it waits for.
@@ -129,7 +129,7 @@ const MOST_ACTIONS: usize = 200;
 
 impl Process {
     pub(crate) fn new(running: Running) -> Self {
-        Self { running, follows: false, told: None, wait: None, names: Vec::new() }
+        Self { running, follows: None, told: None, wait: None, names: Vec::new() }
     }
 
     pub(crate) fn handle(&mut self, event: Event, now: Moment) {

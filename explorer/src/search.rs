@@ -18,8 +18,8 @@ pub struct Role {
     pub hand_backs: u8,
     /// The rounds of each time it hands back.
     pub hand_back_tries: u32,
-    /// Whether it hands over what it has taken, for the double of the TTL.
-    pub hands_over: bool,
+    /// How often it tries to hand over what it has taken, for the double of the TTL.
+    pub hand_overs: u8,
     /// Whether it leaves what it holds to its TTL, or releases it.
     pub leaves: bool,
     /// How often it may stop for good.
@@ -55,7 +55,7 @@ impl Role {
             adopts: false,
             hand_backs: 0,
             hand_back_tries: 1,
-            hands_over: false,
+            hand_overs: 0,
             leaves: false,
             crashes: 0,
             exact: false,

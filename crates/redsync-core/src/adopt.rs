@@ -1,6 +1,9 @@
 //! Adopting a lock from its token.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, pending},
+    sync::Arc,
+};
 
 use crate::{
     Error, Guard, InvalidOption, LockToken, Mutex, Redsync, held::Held, options::Settings, target::Lasting,
@@ -27,12 +30,14 @@ impl Redsync {
     /// Takes the lock back from whoever might adopt it, and releases it, in the background: for destructors of what was to
     /// carry the token. Where somebody else has adopted it already, it is his.
     ///
-    /// [`settled`](Self::settled) waits for it. Where the nodes cannot be reached, the token's wait is the bound.
+    /// [`settled`](Self::settled) waits for it, and [`shutdown`](Self::shutdown) does not end it. It is tried for as long as
+    /// the token's [TTL](LockToken::ttl); where the nodes cannot be reached, the token then stands for its wait.
     pub fn withdraw(&self, token: LockToken) {
-        let (redsync, running) = (self.clone(), self.world.tasks.start());
+        let running = self.world.tasks.start();
+        let mutex = self.mutex(Arc::clone(token.shared_name())).ttl(token.ttl()).deadline(token.ttl());
         self.runtime().spawn(Box::pin(async move {
-            let adopted = redsync.adopt(&token).await;
-            let released = match adopted {
+            // Also when no lock is to be taken any more: it goes on from nothing.
+            let released = match mutex.adopt_unless(&token, pending::<()>()).await {
                 Ok(guard) => guard.release().await.map_err(Error::from),
                 Err(error) => Err(error),
             };
@@ -61,7 +66,8 @@ impl Mutex {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::AlreadyAdopted`](crate::ErrorKind::AlreadyAdopted) when another delivery has the lock,
+    /// [`ErrorKind::AlreadyAdopted`](crate::ErrorKind::AlreadyAdopted) when another delivery has the lock, or shares its nodes
+    /// with this one as far as the tries go,
     /// [`ErrorKind::Expired`](crate::ErrorKind::Expired) when it stands at too few nodes by now: its time is over, or
     /// it was released. [`ErrorKind::Taken`](crate::ErrorKind::Taken) when somebody else has taken it since,
     /// [`ErrorKind::Unreachable`](crate::ErrorKind::Unreachable) when too few nodes answered. The token is as good as
@@ -71,8 +77,13 @@ impl Mutex {
     ///
     /// When the future is dropped, what was rotated is set back in the background.
     pub async fn adopt(&self, token: &LockToken) -> Result<Guard, Error> {
-        let settings = self.settings_to_adopt(token).map_err(|option| Error::invalid(&self.name, option))?;
         let Some(closing) = self.world.on_closing() else { return Err(Error::closed("adopt", &self.name)) };
+        self.adopt_unless(token, closing).await
+    }
+
+    /// The same, unless `closing` resolves first.
+    async fn adopt_unless(&self, token: &LockToken, closing: impl Future) -> Result<Guard, Error> {
+        let settings = self.settings_to_adopt(token).map_err(|option| Error::invalid(&self.name, option))?;
         let mut drive = self.world.adopt(token, &settings);
         match drive.result_unless(closing).await {
             Ok(lease) => {

@@ -112,7 +112,7 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
     /// Tells the machine that nobody wants the result; [`Drive::result`] is then ready.
     fn cancel(&mut self) {
         if let Some(engine) = &mut self.engine {
-            engine.tell(Event::Cancel);
+            engine.tell(Some(Event::Cancel));
         }
     }
 
@@ -141,7 +141,7 @@ impl<M: Machine + Send + Unpin + 'static> Drop for Drive<M> {
     fn drop(&mut self) {
         if let Some(mut engine) = self.engine.take() {
             if engine.is_waited_for {
-                engine.tell(Event::Cancel);
+                engine.tell(Some(Event::Cancel));
                 engine.is_waited_for = false;
             }
             engine.detach();
@@ -177,6 +177,13 @@ struct Following {
 /// tries, there is always another event.
 const EVENTS_IN_A_ROW: usize = 64;
 
+/// Why a machine goes on.
+enum News {
+    Event(Event),
+    /// The lock that it follows has ended.
+    Ending,
+}
+
 enum Step<T> {
     Done(T),
     Idle,
@@ -189,7 +196,8 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
             match self.carry_out() {
                 Some(step) => return Poll::Ready(step),
                 None => match self.poll_event(cx) {
-                    Poll::Ready(event) => self.tell(event),
+                    Poll::Ready(News::Event(event)) => self.tell(Some(event)),
+                    Poll::Ready(News::Ending) => self.tell(None),
                     Poll::Pending => return Poll::Pending,
                 },
             }
@@ -227,35 +235,37 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
         }
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<News> {
         if let Some(following) = &mut self.following
-            && let Poll::Ready(event) = following.poll_ending(cx)
+            && following.poll_ending(cx).is_ready()
         {
-            return Poll::Ready(event);
+            return Poll::Ready(News::Ending);
         }
         if let Poll::Ready(Some((id, outcome))) = Pin::new(&mut self.calls).poll_next(cx) {
-            return Poll::Ready(Event::Reply { id, outcome });
+            return Poll::Ready(News::Event(Event::Reply { id, outcome }));
         }
         let runtime = &self.world.runtime;
         if let Some((at, timer)) = &mut self.timer
             && timer.get_or_insert_with(|| runtime.sleep_until(*at)).as_mut().poll(cx).is_ready()
         {
             self.timer = None;
-            return Poll::Ready(Event::Tick);
+            return Poll::Ready(News::Event(Event::Tick));
         }
         Poll::Pending
     }
 
-    fn tell(&mut self, event: Event) {
+    /// Tells the machine what has happened, and before that how the lock that it follows has ended.
+    fn tell(&mut self, event: Option<Event>) {
         let now = self.world.runtime.now();
+        let ending = self.following.as_ref().and_then(|following| following.held.state().ending());
         tracing::trace!(
             lock = &*self.name,
             machine = M::NAME,
             waits_for = self.waits_for.name(),
-            node = event.node(),
-            event = event.name(),
+            node = event.as_ref().and_then(Event::node),
+            event = event.as_ref().or(ending.and_then(Ending::event).as_ref()).map(Event::name),
         );
-        if self.is_waited_for && self.following.as_ref().is_some_and(Following::is_given_back) {
+        if self.is_waited_for && ending.is_some() {
             self.end_call(now);
         }
         match &mut self.following {
@@ -264,10 +274,10 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
                 // Not under the lock's state, since the machine may call a function of the user's, which is free to
                 // ask the guard for its validity. A lock that is given back this very moment misses nothing: what
                 // this event tells of was executed before the release was sent.
-                self.machine.handle(event, now);
+                event.into_iter().for_each(|event| self.machine.handle(event, now));
                 following.report(&self.machine);
             }
-            None => self.machine.handle(event, now),
+            None => event.into_iter().for_each(|event| self.machine.handle(event, now)),
         }
         self.ticket.set(self.machine.in_doubt());
     }
@@ -325,33 +335,29 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
 
 impl Following {
     /// Under the lock's state, so that a grant is either known when the lock is given back, or known to be late.
-    fn tell<M: Machine>(&mut self, machine: &mut M, event: Event, now: Moment) {
+    fn tell<M: Machine>(&mut self, machine: &mut M, event: Option<Event>, now: Moment) {
         let mut state = self.held.state();
         let ending = state.ending();
-        if let Some(news) = Self::news(&mut self.told, ending) {
-            machine.handle(news, now);
+        if self.told != ending {
+            self.told = ending;
+            ending.and_then(Ending::event).into_iter().for_each(|news| machine.handle(news, now));
         }
-        machine.handle(event, now);
+        event.into_iter().for_each(|event| machine.handle(event, now));
         if ending.is_none() {
             state.note(machine, self.number);
         }
     }
 
-    /// What the machine does not know yet. A lock that could not be handed back may still be released.
-    fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+    /// Ready when the lock has ended in a way that the machine does not know of. One that could not be handed back may still
+    /// be released.
+    fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while Pin::new(&mut self.given_back).poll(cx).is_ready() {
             self.given_back = self.held.on_give_back();
-            let ending = self.held.state().ending();
-            if let Some(news) = Self::news(&mut self.told, ending) {
-                return Poll::Ready(news);
+            if self.told != self.held.state().ending() {
+                return Poll::Ready(());
             }
         }
         Poll::Pending
-    }
-
-    fn news(told: &mut Option<Ending>, ending: Option<Ending>) -> Option<Event> {
-        let is_news = std::mem::replace(told, ending) != ending;
-        ending.filter(|_| is_news).and_then(Ending::event)
     }
 
     fn report<M: Machine>(&self, machine: &M) {
@@ -359,9 +365,5 @@ impl Following {
         if state.ending().is_none() {
             state.note(machine, self.number);
         }
-    }
-
-    fn is_given_back(&self) -> bool {
-        self.held.state().ending().is_some()
     }
 }

@@ -57,11 +57,20 @@ pub enum Delivery {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     args: Vec<Arg>,
+    key: usize,
 }
 
 impl Request {
+    /// A command of the caller's own, for what goes on beside the locks, of which the argument at index `key` is the key that
+    /// it is about.
+    pub fn command<A: Into<Vec<u8>>>(args: impl IntoIterator<Item = A>, key: usize) -> Self {
+        Self { args: args.into_iter().map(|arg| Arg::Bytes(arg.into())).collect(), key }
+    }
+
     pub(crate) fn new(args: Vec<Arg>) -> Self {
-        Self { args }
+        // A script's text or digest and its number of keys come first.
+        let key = if args.first().is_some_and(|name| name.as_str().starts_with("EVAL")) { 3 } else { 1 };
+        Self { args, key }
     }
 
     /// The command's name and its arguments, in order.
@@ -76,9 +85,7 @@ impl Request {
 
     /// The one key that the command is about, by which a cluster routes it.
     pub fn key(&self) -> &[u8] {
-        // A script's text or digest and its number of keys come first.
-        let position = if self.name().starts_with("EVAL") { 3 } else { 1 };
-        self.args.get(position).map_or(&[], Arg::as_bytes)
+        self.args.get(self.key).map_or(&[], Arg::as_bytes)
     }
 }
 
@@ -93,6 +100,7 @@ pub(crate) enum Arg {
     Static(&'static str),
     Shared(Arc<str>),
     Owned(String),
+    Bytes(Vec<u8>),
 }
 
 impl Arg {
@@ -101,11 +109,15 @@ impl Arg {
             Self::Static(text) => text,
             Self::Shared(text) => text,
             Self::Owned(text) => text,
+            Self::Bytes(bytes) => str::from_utf8(bytes).unwrap_or_default(),
         }
     }
 
     fn as_bytes(&self) -> &[u8] {
-        self.as_str().as_bytes()
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Static(_) | Self::Shared(_) | Self::Owned(_) => self.as_str().as_bytes(),
+        }
     }
 }
 
@@ -118,7 +130,7 @@ pub enum Reply {
     Integer(i64),
     /// A simple or a bulk string.
     Text(Vec<u8>),
-    /// An array.
+    /// An array, or a map, whose keys and values follow each other.
     Array(Vec<Reply>),
 }
 

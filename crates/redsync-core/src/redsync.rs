@@ -66,7 +66,7 @@ impl Redsync {
     /// That takes up to the longest TTL in use while a node cannot be reached, where a hand-over has failed its wait: give
     /// it a time-out of your own where a process has to end sooner, and the TTL does the rest. What a node may have kept of
     /// a token, for as long as that might have waited, is removed by the process for as long as it lasts, and not waited
-    /// for.
+    /// for. A [withdrawal](Self::withdraw) takes up to twice the token's TTL.
     ///
     /// # Cancel safety
     ///

@@ -4,11 +4,11 @@
 mod common;
 
 use common::{
-    NAME, Quorum, TTL, delete_at,
+    NAME, Quorum, TTL, WAIT, delete_at,
     link::{Link, Mode, adopted_with, all, fill_in_vain, warm_process},
     ms,
 };
-use redsync_core::{ErrorKind, Guard, LockToken, Mutex};
+use redsync_core::{ErrorKind, Guard, LockToken, Mutex, Released};
 
 #[test]
 fn an_extension_in_flight_does_not_go_by_what_a_failed_hand_over_has_filled() {
@@ -72,6 +72,97 @@ fn what_sets_back_an_extension_leaves_a_token_that_others_have_made_good_again()
     all(&links, Mode::Up);
     quorum.run_for(ms(3000));
     quorum.assert_waits(&token);
+}
+
+#[test]
+fn an_extension_that_breaks_off_after_a_hand_back_in_vain_and_a_release_leaves_the_token() {
+    let quorum = Quorum::of(3);
+    let (token, links, guard) = adopted_warm(&quorum);
+    all(&links, Mode::SlowBreak(ms(3000)));
+    _ = quorum.block_on(guard.extend()).expect_err("hung");
+    let guard = handed_back_without_a_word(&quorum, guard, &token, &links);
+    assert_release_leaves_the_token(&quorum, guard, &token);
+}
+
+#[test]
+fn an_extension_that_is_answered_after_a_hand_back_in_vain_and_a_release_leaves_the_token() {
+    let quorum = Quorum::of(3);
+    let (token, links, guard) = adopted_warm(&quorum);
+    delete_at(&quorum.nodes);
+    all(&links, Mode::SlowReply(ms(3000)));
+    _ = quorum.block_on(guard.extend()).expect_err("no reply in time");
+    let guard = handed_back_without_a_word(&quorum, guard, &token, &links);
+    assert_release_leaves_the_token(&quorum, guard, &token);
+}
+
+#[test]
+fn a_hand_over_that_breaks_off_after_a_hand_back_in_vain_and_a_release_leaves_the_token() {
+    let quorum = Quorum::of(3);
+    let (token, links, guard) = adopted_warm(&quorum);
+    quorum.run_for(ms(1000));
+    all(&links, Mode::SlowBreak(ms(3000)));
+    let guard = quorum.block_on(guard.hand_over(WAIT)).expect_err("hung").into_guard();
+    assert!(guard.is_valid());
+    let guard = handed_back_without_a_word(&quorum, guard, &token, &links);
+    assert_release_leaves_the_token(&quorum, guard, &token);
+}
+
+#[test]
+fn what_removes_an_extension_leaves_what_another_delivery_hands_back() {
+    let quorum = Quorum::of(3);
+    let (token, links, guard) = adopted_warm(&quorum);
+    all(&links, Mode::SlowBreak(ms(1500)));
+    _ = quorum.block_on(guard.extend()).expect_err("hung");
+    let guard = handed_back_without_a_word(&quorum, guard, &token, &links);
+    let other = quorum.adopt(&token);
+    let released = quorum.block_on(guard.release()).expect("up");
+    assert_eq!(released, Released::Unclear, "another has it");
+    quorum.run_for(ms(3000));
+    assert!(other.is_valid());
+    quorum.block_on(other.hand_back(&token)).expect("up");
+    quorum.assert_waits(&token);
+    quorum.run_for(ms(6000));
+    quorum.assert_waits(&token);
+}
+
+#[test]
+fn an_extension_does_not_send_the_scripts_text_once_the_lock_was_released() {
+    let quorum = Quorum::of(3);
+    let (token, links, guard) = adopted_with(&quorum, reviving);
+    all(&links, Mode::SlowReply(ms(3000)));
+    _ = quorum.block_on(guard.extend()).expect_err("no reply in time");
+    all(&links, Mode::Up);
+    assert_release_leaves_the_token(&quorum, guard, &token);
+}
+
+/// An adopted lock, by a process that has every script loaded.
+fn adopted_warm(quorum: &Quorum) -> (LockToken, Vec<Link>, Guard) {
+    let (redsync, links) = warm_process(quorum);
+    let token = quorum.handed_over();
+    let mutex = reviving(redsync.mutex(NAME)).release_tries(1);
+    let guard = quorum.block_on(mutex.adopt(&token)).expect("good");
+    quorum.block_on(guard.extend()).expect("up");
+    (token, links, guard)
+}
+
+/// The token is good by that, and nobody knows.
+fn handed_back_without_a_word(quorum: &Quorum, guard: Guard, token: &LockToken, links: &[Link]) -> Guard {
+    all(links, Mode::Deaf);
+    let guard = quorum.block_on(guard.hand_back(token)).expect_err("no reply").into_guard();
+    all(links, Mode::Up);
+    guard
+}
+
+/// The lock goes everywhere, then somebody makes the token good again, and that it stays.
+#[track_caller]
+fn assert_release_leaves_the_token(quorum: &Quorum, guard: Guard, token: &LockToken) {
+    quorum.block_on(guard.release()).expect("up");
+    quorum.run_for(ms(50));
+    assert_eq!(quorum.keys_left(), 0, "released");
+    quorum.make_good_again(token);
+    quorum.assert_waits(token);
+    quorum.run_for(ms(6000));
+    quorum.assert_waits(token);
 }
 
 /// An adopted lock whose keys were lost, and set anew by an extension that was executed at once, but is answered late.

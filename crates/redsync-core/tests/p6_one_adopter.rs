@@ -10,8 +10,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{NAME, Quorum, TTL, WAIT, ms};
-use futures_util::future::join;
+use common::{
+    NAME, Quorum, TTL, WAIT,
+    link::{Mode, all, process},
+    ms,
+};
+use futures_util::future::{join, join_all};
 use redsync_core::{Delay, ErrorKind, LockToken, Released, Runtime};
 use redsync_testkit::{
     cancel::drop_after,
@@ -585,4 +589,17 @@ fn a_guard_that_has_expired_does_not_touch_the_token_of_who_came_after_it() {
         "{:?}",
         quorum.values()
     );
+}
+
+#[test]
+fn three_deliveries_that_have_a_node_each_are_not_all_sent_away() {
+    let quorum = Quorum::of(3);
+    let processes = [(); 3].map(|()| process(&quorum));
+    let token = quorum.handed_over();
+    for (quick, (_, links)) in processes.iter().enumerate() {
+        all(links, Mode::Late(ms(5)));
+        links[quick].set(Mode::Up);
+    }
+    let adopted = quorum.block_on(join_all(processes.iter().map(|(redsync, _)| redsync.adopt(&token))));
+    assert_eq!(adopted.iter().filter(|adopted| adopted.is_ok()).count(), 1, "{adopted:?}");
 }

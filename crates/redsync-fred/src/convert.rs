@@ -21,8 +21,7 @@ pub(crate) async fn exchange(client: &impl ClientLike, request: &Request) -> Res
 
 async fn send(client: &impl ClientLike, request: &Request) -> Result<Resp3Frame, Error> {
     let command = CustomCommand::new(request.name(), redis_keyslot(request.key()), false);
-    let args = request.args().skip(1).map(Value::from).collect();
-    client.custom_raw::<Value>(command, args).await
+    client.custom_raw::<Value>(command, request.args().skip(1).map(Value::from).collect()).await
 }
 
 /// Converts what a connected client answered.
@@ -46,20 +45,21 @@ fn reply(frame: Resp3Frame) -> Result<Reply, NodeError> {
         Resp3Frame::Number { data, .. } => Ok(Reply::Integer(data)),
         Resp3Frame::BlobString { data, .. } => Ok(Reply::Text(data.into())),
         Resp3Frame::SimpleString { data, .. } => Ok(Reply::Text(data.into())),
-        Resp3Frame::Array { data, .. } => {
-            data.into_iter().map(reply).collect::<Result<_, _>>().map(Reply::Array)
-        }
+        Resp3Frame::Array { data, .. } => array(data),
+        Resp3Frame::Map { data, .. } => array(data.into_iter().flat_map(|(key, value)| [key, value])),
         _ => Err(error_reply(frame)),
     }
+}
+
+fn array(items: impl IntoIterator<Item = Resp3Frame>) -> Result<Reply, NodeError> {
+    items.into_iter().map(reply).collect::<Result<_, _>>().map(Reply::Array)
 }
 
 fn error_reply(frame: Resp3Frame) -> NodeError {
     let text = error_text(&frame).map(String::from_utf8_lossy).unwrap_or_default().into_owned();
     let (code, detail) = text.split_once(' ').unwrap_or((&text, ""));
-    match Value::try_from(frame) {
-        Err(error) => NodeError::answered(code, detail, error),
-        Ok(_) => NodeError::unknown("a reply of a type that no lock command has"),
-    }
+    let odd = |_| NodeError::unknown("a reply of a type that no command here has");
+    Value::try_from(frame).map_or_else(|error| NodeError::answered(code, detail, error), odd)
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "there are two kinds of errors and many of other replies")]

@@ -24,10 +24,10 @@ fn reply(value: Value) -> Result<Reply, NodeError> {
         Value::BulkString(text) => Ok(Reply::Text(text)),
         Value::SimpleString(text) => Ok(Reply::Text(text.into_bytes())),
         Value::Okay => Ok(Reply::Text(b"OK".to_vec())),
-        Value::Array(items) => items.into_iter().map(reply).collect::<Result<_, _>>().map(Reply::Array),
+        Value::Array(items) => array(items),
+        Value::Map(pairs) => array(pairs.into_iter().flat_map(|(key, value)| [key, value])),
         Value::ServerError(error) => Err(node_error(error.into())),
-        Value::Map(_)
-        | Value::Attribute { .. }
+        Value::Attribute { .. }
         | Value::Set(_)
         | Value::Double(_)
         | Value::Boolean(_)
@@ -36,6 +36,10 @@ fn reply(value: Value) -> Result<Reply, NodeError> {
         | Value::Push { .. } => Err(odd_reply()),
         _ => Err(odd_reply()),
     }
+}
+
+fn array(items: impl IntoIterator<Item = Value>) -> Result<Reply, NodeError> {
+    items.into_iter().map(reply).collect::<Result<_, _>>().map(Reply::Array)
 }
 
 /// Tells a server's own word from everything else that happens to an established connection.
@@ -50,5 +54,5 @@ fn node_error(error: RedisError) -> NodeError {
 }
 
 fn odd_reply() -> NodeError {
-    NodeError::unknown("a reply of a type that no lock command has")
+    NodeError::unknown("a reply of a type that no command here has")
 }

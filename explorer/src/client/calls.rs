@@ -41,6 +41,7 @@ impl Client {
 
     pub(super) fn hand_over(&mut self, setting: &Setting<'_>, effects: &mut Effects) {
         let Some(holding) = &self.holding else { return };
+        self.hand_overs -= 1;
         let target = holding.held.to_extend(plans::all_nodes(), true);
         let plan = plans::hand_over(setting.search, self.role(setting), target);
         self.stage = Stage::HandingOver(self.start_extension(plan, setting, effects));
@@ -50,9 +51,7 @@ impl Client {
     fn start_extension(&mut self, plan: ExtendPlan, setting: &Setting<'_>, effects: &Effects) -> usize {
         let machine = Extend::new(plan, self.numbers(setting), self.now);
         let slot = self.start(Running::Extend(machine), effects);
-        if let Some(Some(process)) = self.processes.get_mut(slot) {
-            process.follows = true;
-        }
+        self.follow(slot);
         self.note(slot);
         slot
     }
@@ -93,7 +92,8 @@ impl Client {
         effects.turn = Some(Turn::Crashed);
         self.fall_silent(effects);
         (self.stage, self.holding) = (Stage::Free, None);
-        (self.calls, self.extends, self.cancels, self.hand_backs, self.crashes) = (0, 0, 0, 0, 0);
+        (self.calls, self.extends, self.cancels, self.crashes) = (0, 0, 0, 0);
+        (self.hand_backs, self.hand_overs) = (0, 0);
     }
 
     /// A key that was set in this round has ended, so that the time of the lock is over. Nothing tells the client.

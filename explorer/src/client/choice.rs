@@ -173,7 +173,6 @@ impl Client {
         let (has_cancels, has_extends) = (self.cancels > 0, self.extends > 0);
         let role = search.roles.get(self.role);
         let adopts = role.is_some_and(|role| role.adopts);
-        let hands_over = role.is_some_and(|role| role.hands_over);
         let mut calls = match self.stage {
             Stage::Free => {
                 let begin = if adopts { Input::Adopt } else { Input::Lock };
@@ -188,7 +187,7 @@ impl Client {
             }
             Stage::HandedOver(_) => Vec::new(),
             Stage::Holding => vec![
-                (Input::HandOver, hands_over, true),
+                (Input::HandOver, self.hand_overs > 0, true),
                 (Input::Release, !self.leaves(search), false),
                 (Input::Drop, has_cancels, true),
                 (Input::Extend, has_extends, true),

@@ -73,6 +73,7 @@ pub(crate) struct Client {
     pub(crate) extends: u8,
     pub(crate) cancels: u8,
     pub(crate) hand_backs: u8,
+    pub(crate) hand_overs: u8,
     pub(crate) crashes: u8,
     pub(crate) rounds: u8,
     /// The validity of what was taken in this round or an earlier one is over.
@@ -98,6 +99,7 @@ impl Client {
             extends: of.extends,
             cancels: of.cancels,
             hand_backs: of.hand_backs,
+            hand_overs: of.hand_overs,
             crashes: of.crashes,
             rounds: 0,
             over: 0,
@@ -168,7 +170,7 @@ impl Client {
         let ending = self.holding.as_ref().and_then(|holding| holding.held.state().ending());
         for slot in 0..self.processes.len() {
             let process = self.processes.get_mut(slot).and_then(Option::as_mut);
-            if let Some(process) = process.filter(|process| process.follows)
+            if let Some(process) = process.filter(|process| process.follows.is_some())
                 && std::mem::replace(&mut process.told, ending) != ending
                 && let Some(event) = ending.and_then(Ending::event)
             {

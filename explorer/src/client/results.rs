@@ -8,20 +8,22 @@ use redsync_core::{
 use super::{Client, Effects, Setting, Stage, Turn};
 use crate::{
     held::Held,
-    holding::{Holding, number},
+    holding::Holding,
     process::{Deeds, Finished, Running},
 };
 
 impl Client {
     /// Takes in what a machine has found out that keeps in step with the lock, as the façade's `Following` does.
     pub(super) fn note(&self, slot: usize) {
-        let process = self.processes.get(slot).and_then(Option::as_ref).filter(|process| process.follows);
-        let (Some(process), Some(holding)) = (process, &self.holding) else { return };
+        let process = self.processes.get(slot).and_then(Option::as_ref);
+        let (Some(process), Some(number), Some(holding)) = (process, self.number(slot), &self.holding) else {
+            return;
+        };
         match &process.running {
-            Running::Acquire(machine) => holding.note(machine, slot),
-            Running::Extend(machine) => holding.note(machine, slot),
-            Running::Release(machine) => holding.note(machine, slot),
-            Running::Adopt(machine) | Running::HandBack(machine) => holding.note(machine, slot),
+            Running::Acquire(machine) => holding.note(machine, number),
+            Running::Extend(machine) => holding.note(machine, number),
+            Running::Release(machine) => holding.note(machine, number),
+            Running::Adopt(machine) | Running::HandBack(machine) => holding.note(machine, number),
         }
     }
 
@@ -62,9 +64,12 @@ impl Client {
                 let is_held = self.holding.as_ref().is_some_and(|holding| holding.held.hand_over());
                 if is_held { Stage::HandedOver(until) } else { Stage::Holding }
             }
-            Finished::Extended(until) => self.with_held(|held, now| {
-                held.prolong(number(slot), until, now);
-            }),
+            Finished::Extended(until) => {
+                let number = self.number(slot).unwrap_or_default();
+                self.with_held(|held, now| {
+                    held.prolong(u64::from(number), until, now);
+                })
+            }
             Finished::NotExtended(ExtendCause::Lost) => self.with_held(|held, _| held.lose()),
             Finished::NotExtended(ExtendCause::Expired | ExtendCause::GaveUp(_)) => Stage::Holding,
             Finished::Released(released) => {
@@ -73,7 +78,9 @@ impl Client {
                 Stage::Free
             }
             Finished::NotReleased(not_deleted) => {
-                self.with_held(|held, _| held.keep_only(not_deleted));
+                if let Some(holding) = self.holding.as_ref().filter(|holding| holding.held.exact) {
+                    holding.held.keep_only(not_deleted);
+                }
                 Stage::Returned
             }
             Finished::HandedBack => {
@@ -97,10 +104,20 @@ impl Client {
         effects.fence = lease.fence.map(|fence| u8::try_from(fence).unwrap_or(u8::MAX));
         let adopts = self.role(setting).adopts;
         self.holding = Some(if adopts { Holding::adopted } else { Holding::new }(lease, self.rounds));
-        if let Some(Some(process)) = self.processes.get_mut(slot) {
-            process.follows = true;
-        }
+        self.follow(slot);
         Stage::Holding
+    }
+
+    /// The machine keeps in step with the lock from now on.
+    pub(super) fn follow(&mut self, slot: usize) {
+        let process = self.processes.get_mut(slot).and_then(Option::as_mut);
+        let (Some(process), Some(holding)) = (process, &mut self.holding) else { return };
+        holding.followers += 1;
+        process.follows = Some(holding.followers);
+    }
+
+    fn number(&self, slot: usize) -> Option<u8> {
+        self.processes.get(slot)?.as_ref()?.follows
     }
 
     fn with_held(&self, change: impl Fn(&Held, Moment)) -> Stage {

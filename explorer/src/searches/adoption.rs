@@ -9,7 +9,7 @@ pub(super) fn quick() -> Vec<Search> {
     let crashing = Role { crashes: 1, ..adopter.clone() };
     let troubled = Role { cancels: 1, tries: 2, hand_backs: 2, ..adopter.clone() };
     let extending = Role { cancels: 1, extends: 1, revive: true, ..returning.clone() };
-    let handing_over = Role { extends: 1, hands_over: true, ..Role::once() };
+    let handing_over = Role { extends: 1, hand_overs: 2, ..Role::once() };
     vec![
         adopted(search("adopt", "two adopters, one with a second try", &[&again, &adopter])),
         bare(search("adopt-bare", "two adopters with two tries each, on a bare quorum", &[&again, &again])),
@@ -41,6 +41,7 @@ pub(super) fn thorough() -> Vec<Search> {
     let [adopter, again, returning] = roles();
     let troubled = Role { cancels: 1, crashes: 1, ..returning.clone() };
     let extending = Role { extends: 1, revive: true, ..returning.clone() };
+    let handing_over = Role { extends: 1, hand_overs: 1, ..Role::once() };
     let calling_again = Role { calls: 2, ..returning.clone() };
     vec![
         adopted(search(
@@ -86,9 +87,18 @@ pub(super) fn thorough() -> Vec<Search> {
             search(
                 "hand-over-rival",
                 "one client hands over, another locks; TTLs end",
-                &[&Role { hands_over: true, ..Role::once() }, &Role::once()],
+                &[&Role { hand_overs: 1, ..Role::once() }, &Role::once()],
             ),
         ),
+        one_fault(ticks(
+            1,
+            1,
+            search(
+                "hand-over-fault",
+                "one client extends and hands over; TTLs end; one fault",
+                &[&handing_over],
+            ),
+        )),
         ticks(
             2,
             2,

@@ -97,6 +97,7 @@ impl World {
     fn input(&mut self, client: usize, input: Input, arena: &mut Arena<'_>) -> Option<Breach> {
         let now = self.now(arena.search().time);
         let seat = self.seats.get_mut(client)?.as_mut()?;
+        seat.goes_back |= input == Input::HandBack;
         let step = arena.step(seat.state, self.tick, input, now);
         seat.state = step.to;
         let deleted = seat.deleted;
@@ -198,6 +199,10 @@ impl World {
         self.set_node(node, after);
         if (reply == Reply::Revived && value == 0) || (what.removes() && self.comes_unheard(message)) {
             self.excuse(message.client, node);
+        }
+        if let Some(seat) = self.seat(message.client).filter(|seat| seat.goes_back && reply == Reply::Revived)
+        {
+            seat.spared |= 1 << node;
         }
         let is_still_there = |key: &Key| after.key.is_some_and(|now| now.holds(key.client, key.value));
         let removed = before.key.filter(|key| !is_still_there(key));

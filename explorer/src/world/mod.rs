@@ -33,8 +33,11 @@ pub(crate) struct Seat {
     /// The nodes where a key may be left for its TTL, since a fate is unknown.
     excused: u8,
     /// The nodes where the token's value may be left for its wait: nobody knows what became of the delete that took it along,
-    /// which is not sent again for that.
+    /// which is not sent again for that; or an extension has set a key anew there when the lock was on its way back to the
+    /// token, and what is still under way rotates that.
     spared: u8,
+    /// Whether it has handed its lock back, or tried to.
+    goes_back: bool,
     /// The nodes where its clean-up waits for what somebody else makes of the token's value.
     early: u8,
     /// The nodes where its clean-up has failed otherwise, by what the request was for.
@@ -121,6 +124,7 @@ impl World {
                 deleted: 0,
                 excused: 0,
                 spared: 0,
+                goes_back: false,
                 early: 0,
                 failed: [0; CLEANERS],
             });

@@ -258,7 +258,8 @@ impl Runtime for ByTheWall {
     "a node that missed the handing back keeps the adopted value" only "adopt-fault":
         TRANSFER: "            current.finish();\n" => "";
     "a late extension of a lock that was handed back deletes the token's value" only "adopt-extend":
-        EXTEND: "self.on_end(self.plan.set_back(), now);" => "self.on_end(self.plan.delete(true), now);";
+        EXTEND: "Event::HandedBack => self.on_end(self.plan.set_back(), now),"
+            => "Event::HandedBack => {\n                let until = now.plus(self.plan.ttl.as_duration());\n                let former = self.plan.former.clone().map(|value| super::Former { value, until, lasting: NodeSet::EMPTY });\n                self.on_end(Task::Delete { value: self.plan.value.clone(), former }, now)\n            }";
     "an extension does not tell what it has replaced" only "adopt-extend":
         NODE: "left.map_or(Reply::Revived, |left| Reply::Told { fence: None, left: Some(left) })" => "Reply::Revived",
         FENCED_SERVER: "Ok(if is_missing { Reply::Integer(2) } else { numbers([3, left]) })" => "Ok(if is_missing || left != 0 { Reply::Integer(2) } else { numbers([3, left]) })";
@@ -351,7 +352,7 @@ impl Runtime for ByTheWall {
     "what is not set back yet is taken for a rival's":
         TRANSFER: "self.ours = earlier.iter().fold(NodeSet::EMPTY, |nodes, rotation| nodes.union(rotation.in_doubt()));" => "self.ours = NodeSet::first(earlier.len()).without(NodeSet::first(64));";
     "who has no node yet is taken for late":
-        BLAME: "self.adopted >= self.quorum.needed() || may_be_ours == 0" => "may_be_ours == self.not_back + self.unknown + self.open";
+        BLAME: "ours == 0 && (self.adopted >= self.quorum.needed() || may_be_ours == 0)" => "ours == self.not_back";
     "another delivery taken for a stranger":
         FENCED_SERVER: "if lineage_of(held) == Some(lineage) { 3 } else { 0 }" => "if lineage_of(held) == Some(lineage) { 0 } else { 0 }";
 };

@@ -32,9 +32,8 @@ pub struct Extend<S = Box<dyn Source>> {
     tries: u32,
     rounds: Vec<Round>,
     undo: Sweep,
+    /// Whether the lock was released or handed back.
     given_back: bool,
-    /// Whether it was handed back, and what comes late may be rotated to the token's value by that.
-    handed_back: bool,
     /// Whether the current round was won before the validity was over, and only the other nodes are waited for.
     is_in_time: bool,
     outbox: VecDeque<(RequestId, Command)>,
@@ -53,7 +52,7 @@ impl<S: Source> Extend<S> {
     /// Starts at `now` with the first round.
     pub fn new(plan: ExtendPlan, source: S, now: Moment) -> Self {
         let nodes = plan.quorum.nodes();
-        let undo = Sweep::new(plan.delete(false), nodes, Resend::FRESH);
+        let undo = Sweep::new(plan.delete(), nodes, Resend::FRESH);
         let mut machine = Self {
             plan,
             source,
@@ -63,7 +62,6 @@ impl<S: Source> Extend<S> {
             rounds: Vec::new(),
             undo,
             given_back: false,
-            handed_back: false,
             is_in_time: false,
             outbox: VecDeque::new(),
             result: None,
@@ -338,11 +336,8 @@ impl<S: Source> Machine for Extend<S> {
         match event {
             Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
             Event::Tick => self.on_tick(now),
-            Event::Cancel => self.on_end(self.plan.delete(self.handed_back), now),
-            Event::HandedBack => {
-                self.handed_back = true;
-                self.on_end(self.plan.set_back(), now);
-            }
+            Event::Cancel => self.on_end(self.plan.delete(), now),
+            Event::HandedBack => self.on_end(self.plan.set_back(), now),
         }
         self.outbox.extend(std::iter::from_fn(|| self.undo.next_request(&mut self.ids, now)));
         if !self.undo.retriable().is_empty() {

@@ -81,6 +81,8 @@ impl Command {
             Self::Release { in_one: true, .. } | Self::Rotate { in_one: true, .. } => {
                 self.request_with_text(name)
             }
+            // By the time of a second request, the former value may stand for somebody else again.
+            Self::Extend { revive: true, former: Some(_), .. } => self.request_with_text(name),
             Self::Acquire { .. }
             | Self::Extend { .. }
             | Self::Release { in_one: false, .. }

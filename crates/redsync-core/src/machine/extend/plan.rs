@@ -6,7 +6,7 @@ use crate::{
     Answer, Delay, Moment, Ttl, Value,
     machine::{
         Drift, GaveUp, NodeSet, Quorum,
-        task::{Former, SetBack, Task},
+        task::{SetBack, Task},
     },
     wire::{Command, Counting},
 };
@@ -65,13 +65,10 @@ impl ExtendPlan {
         }
     }
 
-    /// Removes what was set for a lock that was released. The value that the lock was adopted from is the release's to remove,
-    /// unless a hand-back in vain may have put it in the place of what was set.
-    pub(super) fn delete(&self, with_former: bool) -> Task {
-        let until = self.valid_until.unwrap_or_default().minus(self.node_timeout);
-        let former = self.former.clone().filter(|_| with_former);
-        let former = former.map(|value| Former { value, until, lasting: NodeSet::EMPTY });
-        Task::Delete { value: self.value.clone(), former }
+    /// Removes what was set for a lock that was released. The value that the lock was adopted from is left alone: by the time
+    /// that this is due, the release may long have made room for somebody who has made the token good again.
+    pub(super) fn delete(&self) -> Task {
+        Task::Delete { value: self.value.clone(), former: None }
     }
 
     /// Sets back what was set for a lock that was handed back. A node where nothing stood is left with nothing: the token
@@ -81,7 +78,7 @@ impl ExtendPlan {
         let former = self.former.clone();
         let counting = Counting::keep(self.fence.is_some());
         former.map_or_else(
-            || self.delete(false),
+            || self.delete(),
             |to| Task::SetBack(SetBack::where_told(value, to, nodes).counting(counting)),
         )
     }

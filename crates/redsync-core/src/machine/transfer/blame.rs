@@ -64,8 +64,9 @@ impl Blame {
     /// Whether somebody else is to have it. Of two who share the nodes neither has a quorum, and each has one node at least:
     /// were both sent away, nobody would have the lock.
     fn is_late(&self) -> bool {
-        let may_be_ours = self.granted + self.not_back + self.unknown + self.open;
-        self.adopted >= self.quorum.needed() || may_be_ours == 0
+        let (ours, may_be_ours) = (self.granted + self.not_back, self.unknown + self.open);
+        // Those that are not ours may be of several, none of whom has a quorum either.
+        ours == 0 && (self.adopted >= self.quorum.needed() || may_be_ours == 0)
     }
 
     /// The cause, where no further try can help. A value that is gone does not come back.
