@@ -40,7 +40,7 @@ impl Fate {
 /// Kills all mutants whose name has `filter` in it, prints what found them, and fails when one survives.
 pub(super) fn all(filter: &str) -> Result<(), String> {
     prepare()?;
-    build("the core as it is")?;
+    build("the core as it is", true, true)?;
     is_sound()?;
     let mut report =
         format!("| mutant | seen in | found by | worlds | search | states |\n|{}\n", " --- |".repeat(6));
@@ -85,7 +85,7 @@ fn survives(program: &str, args: &[&str]) -> Result<(), String> {
 fn kill(mutant: &Mutant) -> Result<Fate, String> {
     let changed = apply(mutant)?;
     // One that does not build proves nothing, and is named among the survivors.
-    let fate = match build(mutant.name) {
+    let fate = match build(mutant.name, mutant.is_in_worlds, !mutant.search.is_empty()) {
         Ok(()) => find(mutant),
         Err(_) => Ok(Fate { in_worlds: Vec::new(), in_search: None }),
     };
@@ -119,11 +119,13 @@ fn apply(mutant: &Mutant) -> Result<Vec<(PathBuf, String)>, String> {
     Ok(before)
 }
 
-fn build(what: &str) -> Result<(), String> {
+/// Builds the programs that it is to be found by.
+fn build(what: &str, simulation: bool, explorer: bool) -> Result<(), String> {
     eprintln!("# {what}");
-    let simulation = ["--package", "redsync-testkit", "--example", "sim"];
-    let explorer = ["--package", "redsync-explorer", "--bins"];
-    run(&mut cargo_in_place(&[&["build", "--quiet", "--release"], &simulation[..], &explorer].concat()))
+    let simulation: &[_] =
+        if simulation { &["--package", "redsync-testkit", "--example", "sim"] } else { &[] };
+    let explorer: &[_] = if explorer { &["--package", "redsync-explorer", "--bins"] } else { &[] };
+    run(&mut cargo_in_place(&[&["build", "--quiet", "--release"], simulation, explorer].concat()))
 }
 
 fn simulate(from: u64) -> Result<Death, String> {
