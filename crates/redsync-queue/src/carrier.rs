@@ -45,21 +45,6 @@ where
     }
 }
 
-/// The fields of an entry in a stream, in their order.
-impl Carrier for Vec<(String, String)> {
-    fn get(&self, key: &str) -> Option<Cow<'_, str>> {
-        let field = self.iter().find(|(name, _)| name == key);
-        field.map(|(_, value)| Cow::Borrowed(value.as_str()))
-    }
-
-    fn set(&mut self, key: &str, value: String) {
-        match self.iter_mut().find(|(name, _)| name == key) {
-            Some((_, place)) => *place = value,
-            None => self.push((key.to_owned(), value)),
-        }
-    }
-}
-
 #[cfg(feature = "http")]
 impl Carrier for http::HeaderMap {
     fn get(&self, key: &str) -> Option<Cow<'_, str>> {

@@ -10,6 +10,7 @@
 //! | a lock into a queue | [`hand_over`] |
 //! | a job out of a queue | [`Worker`], [`Policy`], [`Processed`] |
 //! | a queue within one process | [`channel`] |
+//! | a Redis stream | [`streams`] |
 //! | a queue of your own | [`Message`] |
 
 mod carrier;
@@ -21,11 +22,13 @@ mod message;
 mod outcome;
 mod policy;
 mod process;
+#[cfg(feature = "streams")]
+pub mod streams;
 
 pub use carrier::Carrier;
 pub use envelope::{Envelope, TOKEN_HEADER};
 pub use hand_over::{HandOverError, PublishError, hand_over};
-pub use message::Message;
+pub use message::{Message, WHY_HEADER};
 pub use outcome::{NotLocked, Outcome, Processed, Told};
 pub use policy::{Otherwise, Policy};
 pub use process::{Work, Worker};

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::Carrier;
 
+/// The header in which a dead letter says why nobody is to work on it.
+pub const WHY_HEADER: &str = "redsync-why";
+
 /// A message as a broker has delivered it.
 ///
 /// Exactly one of [`acknowledge`](Self::acknowledge), [`deliver_again`](Self::deliver_again) and

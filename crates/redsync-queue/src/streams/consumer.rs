@@ -1,0 +1,195 @@
+//! [`Consumer`]: reads a stream as one of a group.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use redsync_core::{BoxFuture, Moment, Node, NodeError, Reply};
+
+use super::{
+    Delivery, Server,
+    delivery::Desk,
+    reply::{self, Entry},
+    server::words,
+};
+
+/// The longest that the server waits for a message before it answers: what others have left is looked for in between.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Reads a stream as one consumer of a group, and what other consumers of the group have left.
+pub struct Consumer {
+    desk: Arc<Desk>,
+    reader: Server,
+    /// What was read or claimed, with whether it may have been delivered before.
+    found: VecDeque<(Entry, bool)>,
+    /// What is asked and not answered yet: whoever waits for a message may go, and it must not get lost.
+    asking: Option<BoxFuture<'static, Result<Asked, NodeError>>>,
+    /// When to look for what others have left, and from where on.
+    claim_at: Moment,
+    cursor: Option<String>,
+}
+
+enum Asked {
+    Read(Reply),
+    Claimed(Reply),
+    Grouped,
+    Removed,
+}
+
+impl Consumer {
+    /// Reads as `name`, which no other consumer of the group has. The group is made where there is none, for the whole
+    /// stream.
+    ///
+    /// `reader` is the same server over a connection of its own.
+    pub fn new(
+        server: Server,
+        reader: impl Node,
+        stream: impl Into<Arc<str>>,
+        group: impl Into<Arc<str>>,
+        name: impl Into<Arc<str>>,
+    ) -> Self {
+        let stream = stream.into();
+        let dead_letters = Arc::from(format!("{stream}:dead-letters"));
+        let (reader, claim_at) = (server.over(reader), server.now());
+        let (group, name, claim_after, deletes) = (group.into(), name.into(), Duration::from_secs(30), false);
+        let desk = Arc::new(Desk { server, stream, group, name, claim_after, dead_letters, deletes });
+        Self { desk, reader, found: VecDeque::new(), asking: None, claim_at, cursor: None }
+    }
+
+    /// After how long without a word of its consumer a message is another's. By default 30 s, and no less than the TTL of
+    /// the locks: a message [to be delivered again](crate::Message::deliver_again) is so after this time at the latest.
+    #[must_use]
+    pub fn claim_after(self, claim_after: Duration) -> Self {
+        self.with(|desk| Desk { claim_after, ..desk })
+    }
+
+    /// The stream for what nobody is to work on. By default the stream's own name with `:dead-letters`.
+    #[must_use]
+    pub fn dead_letters(self, stream: impl Into<Arc<str>>) -> Self {
+        let dead_letters = stream.into();
+        self.with(|desk| Desk { dead_letters, ..desk })
+    }
+
+    /// Whether what is done is deleted from the stream, where no other group reads it. By default it stays, and the stream
+    /// grows until it is trimmed.
+    #[must_use]
+    pub fn delete_done(self, deletes: bool) -> Self {
+        self.with(|desk| Desk { deletes, ..desk })
+    }
+
+    fn with(self, change: impl FnOnce(Desk) -> Desk) -> Self {
+        let desk = Arc::new(change(Desk::clone(&self.desk)));
+        Self { desk, ..self }
+    }
+
+    /// The next message: one that others have left, or a new one.
+    ///
+    /// # Errors
+    ///
+    /// A [`NodeError`] when the server cannot be asked. Nothing is lost by that; call it again, after a pause.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, no message is lost: what was asked is heard by the next call.
+    pub async fn receive(&mut self) -> Result<Delivery, NodeError> {
+        loop {
+            if let Some(delivery) = self.next_found() {
+                return Ok(delivery);
+            }
+            let asking = match &mut self.asking {
+                Some(asking) => asking,
+                none => none.insert(self.desk.ask(&self.reader, self.claim_at, self.cursor.as_deref())),
+            };
+            let asked = asking.await;
+            self.asking = None;
+            match asked {
+                Err(error) if error.code() == Some("NOGROUP") => self.asking = Some(self.desk.make_group()),
+                asked => self.take_in(asked?)?,
+            }
+        }
+    }
+
+    fn next_found(&mut self) -> Option<Delivery> {
+        let (entry, is_redelivered) = self.found.pop_front()?;
+        match entry.fields {
+            Some(fields) => Some(Delivery::new(entry.id, fields, is_redelivered, &self.desk)),
+            None => {
+                self.asking = Some(self.desk.remove(&entry.id));
+                None
+            }
+        }
+    }
+
+    fn take_in(&mut self, asked: Asked) -> Result<(), NodeError> {
+        match asked {
+            Asked::Read(reply) => {
+                self.found.extend(reply::read(reply)?.into_iter().map(|entry| (entry, false)));
+            }
+            Asked::Claimed(reply) => {
+                let (cursor, entries) = reply::claimed(reply)?;
+                if cursor.is_none() {
+                    self.claim_at = self.desk.server.now().plus(LONGEST_WAIT.min(self.desk.claim_after / 4));
+                }
+                self.cursor = cursor;
+                self.found.extend(entries.into_iter().map(|entry| (entry, true)));
+            }
+            Asked::Grouped | Asked::Removed => {}
+        }
+        Ok(())
+    }
+}
+
+impl Desk {
+    /// Looks for what others have left when it is time, or else waits for something new.
+    fn ask(
+        &self,
+        reader: &Server,
+        claim_at: Moment,
+        cursor: Option<&str>,
+    ) -> BoxFuture<'static, Result<Asked, NodeError>> {
+        let Self { server, stream, group, name, claim_after, .. } = self;
+        let left = claim_at.since(server.now());
+        if left.is_zero() {
+            let idle = claim_after.as_millis().to_string();
+            // One at a time: what a consumer has claimed and does not work on waits for nothing.
+            let from = cursor.unwrap_or("0-0");
+            let words = words(["XAUTOCLAIM", stream, group, name, &idle, from, "COUNT", "1"]);
+            let server = server.clone();
+            return Box::pin(async move { server.ask(words, 1).await.map(Asked::Claimed) });
+        }
+        // No wait at all would be one without end.
+        let wait = left.clamp(Duration::from_millis(1), LONGEST_WAIT);
+        let block = wait.as_millis().to_string();
+        let words = words([
+            "XREADGROUP",
+            "GROUP",
+            group,
+            name,
+            "COUNT",
+            "1",
+            "BLOCK",
+            &block,
+            "STREAMS",
+            stream,
+            ">",
+        ]);
+        let reader = reader.clone();
+        Box::pin(async move { reader.ask_after(wait, words, 9).await.map(Asked::Read) })
+    }
+
+    fn make_group(&self) -> BoxFuture<'static, Result<Asked, NodeError>> {
+        let (server, words) =
+            (self.server.clone(), words(["XGROUP", "CREATE", &self.stream, &self.group, "0", "MKSTREAM"]));
+        Box::pin(async move {
+            match server.ask(words, 2).await {
+                // Another consumer was faster.
+                Err(error) if error.code() == Some("BUSYGROUP") => Ok(Asked::Grouped),
+                made => made.map(|_| Asked::Grouped),
+            }
+        })
+    }
+
+    /// Nobody can work on what was deleted from the stream.
+    fn remove(&self, id: &str) -> BoxFuture<'static, Result<Asked, NodeError>> {
+        let (server, words) = (self.server.clone(), words(["XACK", &self.stream, &self.group, id]));
+        Box::pin(async move { server.ask(words, 1).await.map(|_| Asked::Removed) })
+    }
+}

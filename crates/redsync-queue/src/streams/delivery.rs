@@ -1,0 +1,125 @@
+//! [`Delivery`]: a message that was read from a stream.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use redsync_core::{NodeError, Reply};
+
+use super::{BODY, Fields, Server, publisher::add, server::words};
+use crate::{Message, WHY_HEADER};
+
+/// What a consumer and its deliveries share.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    pub(super) server: Server,
+    pub(super) stream: Arc<str>,
+    pub(super) group: Arc<str>,
+    pub(super) name: Arc<str>,
+    pub(super) claim_after: Duration,
+    pub(super) dead_letters: Arc<str>,
+    pub(super) deletes: bool,
+}
+
+/// A message that was read from a stream. It is this consumer's until it is settled, or until nothing was heard of it for the
+/// time of [`Consumer::claim_after`](super::Consumer::claim_after).
+#[derive(Debug)]
+pub struct Delivery {
+    id: String,
+    fields: Fields,
+    is_redelivered: bool,
+    is_settled: AtomicBool,
+    desk: Arc<Desk>,
+}
+
+impl Delivery {
+    pub(super) fn new(id: String, fields: Fields, is_redelivered: bool, desk: &Arc<Desk>) -> Self {
+        Self { id, fields, is_redelivered, is_settled: AtomicBool::new(false), desk: Arc::clone(desk) }
+    }
+
+    /// Its body; empty where there is none.
+    pub fn body(&self) -> &[u8] {
+        self.fields.value(BODY).unwrap_or_default()
+    }
+
+    /// Its id in the stream.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Does this once. What has failed can be tried again.
+    async fn settle(&self, how: impl Future<Output = Result<(), NodeError>>) -> Result<(), NodeError> {
+        if self.is_settled.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let settled = how.await;
+        if settled.is_err() {
+            self.is_settled.store(false, Ordering::SeqCst);
+        }
+        settled
+    }
+
+    async fn finish(&self) -> Result<(), NodeError> {
+        let Desk { server, stream, group, deletes, .. } = &*self.desk;
+        server.ask(words(["XACK", stream, group, &self.id]), 1).await?;
+        if *deletes {
+            server.ask(words(["XDEL", stream, &self.id]), 1).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes it look as if nothing was heard of it for this long. Another consumer may have claimed it by now, and works on
+    /// it only if it gets the lock.
+    async fn claim(&self, idle: Duration) -> Result<Reply, NodeError> {
+        let Desk { server, stream, group, name, .. } = &*self.desk;
+        let idle = idle.as_millis().to_string();
+        // Not counted as a delivery.
+        server.ask(words(["XCLAIM", stream, group, name, "0", &self.id, "IDLE", &idle, "JUSTID"]), 1).await
+    }
+}
+
+impl Message for Delivery {
+    type Headers = Fields;
+    type Error = NodeError;
+
+    fn headers(&self) -> &Fields {
+        &self.fields
+    }
+
+    fn is_redelivered(&self) -> bool {
+        self.is_redelivered
+    }
+
+    async fn acknowledge(&self) -> Result<(), NodeError> {
+        self.settle(self.finish()).await
+    }
+
+    async fn deliver_again(&self, after: Duration) -> Result<(), NodeError> {
+        // A server does not let a message be claimed later than that.
+        let idle = self.desk.claim_after.saturating_sub(after);
+        self.settle(async { self.claim(idle).await.map(drop) }).await
+    }
+
+    async fn dead_letter(&self, why: &str) -> Result<(), NodeError> {
+        self.settle(async {
+            let mut fields = self.fields.clone();
+            fields.set_value(WHY_HEADER, why);
+            // A crash in between leaves a copy too many, and never one too few.
+            add(&self.desk.server, &self.desk.dead_letters, &fields).await?;
+            self.finish().await
+        })
+        .await
+    }
+
+    fn keep_alive_every(&self) -> Option<Duration> {
+        Some(self.desk.claim_after / 3)
+    }
+
+    async fn keep_alive(&self) -> Result<(), NodeError> {
+        self.claim(Duration::ZERO).await.map(drop)
+    }
+}
