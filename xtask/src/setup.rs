@@ -10,6 +10,9 @@ use crate::command::succeeds;
 const SERVERS: [&str; 2] = ["redis-server", "valkey-server"];
 const NO_SERVER: &str = "no redis-server or valkey-server found: install Redis or Valkey \
     (Debian: apt-get install redis-server), or name the program in REDSYNC_SERVER";
+/// Debian puts it where the PATH of plain users does not lead.
+const NATS: [&str; 2] = ["nats-server", "/usr/sbin/nats-server"];
+const NO_NATS: &str = "no nats-server found: install NATS (Debian: apt-get install nats-server)";
 const NO_OPENSSL: &str = "the native-tls features need OpenSSL's headers and pkg-config: install them \
     (Debian: apt-get install libssl-dev pkg-config), or name their place in OPENSSL_DIR";
 const NO_CPP: &str = "the fuzzer's own part is written in C++: install a compiler for it (Debian: apt-get install \
@@ -21,6 +24,11 @@ pub(crate) fn ensure_server() -> Result<(), String> {
         return ensure_named(&path);
     }
     ensure(|| SERVERS.iter().any(starts), &["redis-server"], NO_SERVER)
+}
+
+/// Finds the server of NATS as the tests will, or installs Debian's package.
+pub(crate) fn ensure_nats() -> Result<(), String> {
+    ensure(|| NATS.iter().any(starts), &["nats-server"], NO_NATS)
 }
 
 /// Finds what builds with all features link to on Linux, or installs Debian's packages.

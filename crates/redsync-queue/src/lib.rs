@@ -10,7 +10,8 @@
 //! | a lock into a queue | [`hand_over`] |
 //! | a job out of a queue | [`Worker`], [`Policy`], [`Processed`] |
 //! | a queue within one process | [`channel`] |
-//! | a Redis stream | [`streams`] |
+//! | a Redis stream, with the feature `streams` | [`streams`] |
+//! | NATS JetStream, with the feature `nats` | [`nats`] |
 //! | a queue of your own | [`Message`] |
 
 mod carrier;
@@ -19,6 +20,8 @@ pub mod channel;
 mod envelope;
 mod hand_over;
 mod message;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod outcome;
 mod policy;
 mod process;

@@ -1,5 +1,5 @@
 //! Jobs in Redis streams, on a real server: the handler goes by one driver, the worker by the other.
-#![cfg(unix)]
+#![cfg(all(unix, feature = "streams"))]
 #![allow(
     clippy::expect_used,
     clippy::panic,

@@ -37,9 +37,9 @@ impl Publisher {
     ) -> Result<(), PublishError<NodeError>> {
         let mut fields = headers;
         fields.set_value(BODY, body);
-        add(&self.server, &self.stream, &fields).await.map_err(|error| match error.kind() {
-            NodeErrorKind::NotSent | NodeErrorKind::Rejected => PublishError::NotPublished(error),
-            _ => PublishError::Unknown(error),
+        add(&self.server, &self.stream, &fields).await.map_err(|error| {
+            let is_certain = matches!(error.kind(), NodeErrorKind::NotSent | NodeErrorKind::Rejected);
+            if is_certain { PublishError::NotPublished(error) } else { PublishError::Unknown(error) }
         })
     }
 }

@@ -1,0 +1,115 @@
+//! [`Delivery`]: a message that was taken out of a stream.
+
+use std::time::Duration;
+
+use async_nats::{
+    HeaderMap, Request, Subject,
+    jetstream::{self, AckKind, context::traits::TimeoutProvider},
+};
+use futures_util::lock::Mutex;
+
+use super::{
+    Error, Publisher,
+    headers::{copied, one_line},
+};
+use crate::{Carrier, Message, PublishError, WHY_HEADER};
+
+/// A message that was taken out of a stream.
+///
+/// Each thing that the server is told of it is confirmed by the server, within the time-out of the context that the pull
+/// consumer was made with. What was not confirmed can be told again. After one has settled it, further calls do nothing.
+pub struct Delivery {
+    message: jetstream::Message,
+    headers: HeaderMap,
+    is_redelivered: bool,
+    keep_alive_every: Duration,
+    dead_letters: Publisher,
+    is_settled: Mutex<bool>,
+}
+
+impl Delivery {
+    pub(super) fn new(
+        mut message: jetstream::Message,
+        keep_alive_every: Duration,
+        dead_letters: Publisher,
+    ) -> Self {
+        let headers = message.message.headers.take().unwrap_or_default();
+        // Where the server does not tell how often, it may have been.
+        let is_redelivered = message.info().map_or(true, |info| info.delivered > 1);
+        let is_settled = Mutex::new(false);
+        Self { message, headers, is_redelivered, keep_alive_every, dead_letters, is_settled }
+    }
+
+    /// Its body.
+    pub fn body(&self) -> &[u8] {
+        &self.message.payload
+    }
+
+    async fn settle(&self, kind: AckKind) -> Result<(), Error> {
+        let mut is_settled = self.is_settled.lock().await;
+        if !*is_settled {
+            self.tell(kind).await?;
+            *is_settled = true;
+        }
+        Ok(())
+    }
+
+    /// Tells the server, and waits until it has heard. The client's own way takes it for a confirmation, too, when there
+    /// is no consumer any more to hear it.
+    async fn tell(&self, kind: AckKind) -> Result<(), Error> {
+        let timeout = self.message.context.timeout();
+        let request = Request::new().payload(kind.into()).timeout(Some(timeout));
+        let reply = self.message.reply.clone().unwrap_or_else(|| Subject::from_static(""));
+        let heard = self.message.context.client().send_request(reply, request).await;
+        heard.map(drop).map_err(Error::Settle)
+    }
+
+    async fn publish_copy(&self, why: &str) -> Result<(), Error> {
+        let mut headers = copied(&self.headers);
+        Carrier::set(&mut headers, WHY_HEADER, one_line(why));
+        match self.dead_letters.publish(headers, self.message.payload.clone()).await {
+            Ok(()) => Ok(()),
+            Err(PublishError::NotPublished(error) | PublishError::Unknown(error)) => Err(error),
+        }
+    }
+}
+
+impl Message for Delivery {
+    type Headers = HeaderMap;
+    type Error = Error;
+
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn is_redelivered(&self) -> bool {
+        self.is_redelivered
+    }
+
+    async fn acknowledge(&self) -> Result<(), Error> {
+        self.settle(AckKind::Ack).await
+    }
+
+    async fn deliver_again(&self, after: Duration) -> Result<(), Error> {
+        self.settle(AckKind::Nak((!after.is_zero()).then_some(after))).await
+    }
+
+    async fn dead_letter(&self, why: &str) -> Result<(), Error> {
+        let mut is_settled = self.is_settled.lock().await;
+        if !*is_settled {
+            // A crash between the two leaves a copy too many, and never one too few.
+            self.publish_copy(why).await?;
+            self.tell(AckKind::Term).await?;
+            *is_settled = true;
+        }
+        Ok(())
+    }
+
+    fn keep_alive_every(&self) -> Option<Duration> {
+        Some(self.keep_alive_every)
+    }
+
+    async fn keep_alive(&self) -> Result<(), Error> {
+        self.tell(AckKind::Progress).await
+    }
+}
