@@ -4,12 +4,15 @@ use std::process::{Command, Stdio};
 
 use crate::command::{output, run, succeeds};
 
+/// Lists the packages that come with a service, and its port.
+const SERVICES: [(&str, u16); 2] = [("redis-server", 6379), ("rabbitmq-server", 5672)];
+
 /// Installs the packages and says so first.
 pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
     let prefix = how_to_be_root()?;
     eprintln!("Installing what is missing with apt-get: {}.", packages.join(", "));
-    if packages.contains(&"redis-server") {
-        eprintln!("(Debian may start a service of it on port 6379; the tests start servers of their own.)");
+    for (_, port) in SERVICES.iter().filter(|(package, _)| packages.contains(package)) {
+        eprintln!("(Debian may start a service of it on port {port}; the tests start servers of their own.)");
     }
     run(&mut apt_get(prefix, &["update", "-q"]))?;
     run(&mut apt_get(prefix, &[&["install", "-q", "-y", "--no-install-recommends"], packages].concat()))

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 
 use crate::apt;
@@ -15,6 +16,10 @@ const NATS: [&str; 2] = ["nats-server", "/usr/sbin/nats-server"];
 const NO_NATS: &str = "no nats-server found: install NATS (Debian: apt-get install nats-server)";
 const NO_OPENSSL: &str = "the native-tls features need OpenSSL's headers and pkg-config: install them \
     (Debian: apt-get install libssl-dev pkg-config), or name their place in OPENSSL_DIR";
+/// Where packages put the program itself; what is in the PATH starts it as another user.
+const RABBITMQ: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const NO_RABBITMQ: &str =
+    "no rabbitmq-server found: install RabbitMQ (Debian: apt-get install rabbitmq-server)";
 const NO_CPP: &str = "the fuzzer's own part is written in C++: install a compiler for it (Debian: apt-get install \
     g++), or name it in CXX";
 
@@ -48,6 +53,11 @@ pub(crate) fn ensure_cpp() -> Result<(), String> {
     ensure(|| starts("c++"), &["g++"], NO_CPP)
 }
 
+/// Finds the broker that the tests of `redsync-queue`'s feature `amqp` start, or installs Debian's package.
+pub(crate) fn ensure_amqp() -> Result<(), String> {
+    ensure(|| is_file(RABBITMQ) || in_path("rabbitmq-server"), &["rabbitmq-server"], NO_RABBITMQ)
+}
+
 fn ensure_named(path: &OsStr) -> Result<(), String> {
     if starts(path) {
         return Ok(());
@@ -65,4 +75,13 @@ fn ensure(is_there: impl Fn() -> bool, packages: &[&str], missing: &str) -> Resu
 
 fn starts(program: impl AsRef<OsStr>) -> bool {
     succeeds(Command::new(program).arg("--version"))
+}
+
+/// Whether the PATH leads to this program; for those that know no `--version`.
+fn in_path(program: &str) -> bool {
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|dir| is_file(dir.join(program))))
+}
+
+fn is_file(path: impl AsRef<Path>) -> bool {
+    path.as_ref().is_file()
 }

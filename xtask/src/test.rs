@@ -22,6 +22,7 @@ const BUILDS: [&[&str]; 3] = [
 pub(crate) fn run() -> Result<(), String> {
     setup::ensure_openssl()?;
     setup::ensure_server()?;
+    setup::ensure_amqp()?;
     setup::ensure_nats()?;
     let mut total = Tally::default();
     for build in BUILDS {

@@ -10,10 +10,13 @@
 //! | a lock into a queue | [`hand_over`] |
 //! | a job out of a queue | [`Worker`], [`Policy`], [`Processed`] |
 //! | a queue within one process | [`channel`] |
+//! | RabbitMQ, or whatever speaks AMQP 0.9.1, with the feature `amqp` | [`amqp`] |
 //! | a Redis stream, with the feature `streams` | [`streams`] |
 //! | NATS JetStream, with the feature `nats` | [`nats`] |
 //! | a queue of your own | [`Message`] |
 
+#[cfg(feature = "amqp")]
+pub mod amqp;
 mod carrier;
 #[cfg(feature = "channel")]
 pub mod channel;

@@ -1,0 +1,58 @@
+//! A queue on a broker that speaks AMQP 0-9-1, such as RabbitMQ, over the application's own connection of [`lapin`].
+//!
+//! Which runtime and which TLS that uses is up to the features that the application asks of `lapin`.
+//!
+//! ```no_run
+//! # async fn run(redsync: redsync_core::Redsync, guard: redsync_core::Guard) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use lapin::{Connection, ConnectionProperties, types::FieldTable};
+//! use redsync_queue::{Envelope, Worker, amqp::{Consumer, Publisher, Subscription}, hand_over};
+//!
+//! let connection = Connection::connect("amqp://localhost", ConnectionProperties::default()).await?;
+//!
+//! // Where the job comes from:
+//! let publisher = Publisher::new(&connection, "", "reports").await?;
+//! hand_over(guard, Duration::from_secs(600), |token| {
+//!     let mut headers = FieldTable::default();
+//!     Envelope::plain().put(&token, &mut headers);
+//!     publisher.publish(headers, "report 7")
+//! })
+//! .await?;
+//!
+//! // Where it is done:
+//! let worker = Worker::new(redsync.clone());
+//! let subscription = Subscription::new("reports", "reports-dead").prefetch(4);
+//! let mut consumer = Consumer::new(&connection, &subscription, redsync.runtime().clone()).await?;
+//! while let Some(job) = consumer.receive().await? {
+//!     let processed = worker.process(&job, |_work| async { Ok::<_, std::io::Error>(()) }).await;
+//!     processed.told?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What to set up at the broker
+//!
+//! Nothing is declared here. Both queues have to be there, and *durable*, or else a restart of the broker loses what it has
+//! confirmed; quorum queues also outlive the loss of one machine.
+//!
+//! - **`consumer_timeout`** (RabbitMQ: 30 minutes, or a queue's own `x-consumer-timeout`): how long a message may be
+//!   unacknowledged. It cannot be renewed, so it has to be longer than the longest job, and than the longest wait of a
+//!   message that is to be delivered again. When it is over the broker closes the consumer's channel, and everything that
+//!   is not settled is delivered again. The lock then still keeps a second worker away from a job that goes on.
+//! - **`delivery-limit`** (quorum queues; 20 since RabbitMQ 4.0): a message that was delivered again so often is dropped, or
+//!   goes to the queue's own dead-letter exchange. Raise it, take it off, or set such an exchange.
+//! - **One connection for publishers, another one for consumers**: a broker that is short of memory or disk stops reading
+//!   from those that publish, acknowledgements included.
+//! - **Message TTLs and length limits** drop messages as well. A lock whose message is dropped lasts until its wait is over.
+
+mod carrier;
+mod consumer;
+mod delivery;
+mod error;
+mod publisher;
+
+pub use consumer::{Consumer, Subscription};
+pub use delivery::Delivery;
+pub use error::Error;
+pub use publisher::Publisher;
