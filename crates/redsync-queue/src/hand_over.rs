@@ -63,7 +63,7 @@ where
 {
     let redsync = guard.redsync();
     let token = guard.hand_over(wait).await.map_err(HandOverError::NotHandedOver)?;
-    let parcel = Parcel { redsync, token: Some(token.clone()) };
+    let parcel = Parcel { redsync, token: token.clone(), is_settled: false };
     match publish(token).await {
         Ok(receipt) => {
             parcel.leave();
@@ -85,32 +85,27 @@ where
 /// A token that may be on its way. Dropping it takes its lock back.
 struct Parcel {
     redsync: Redsync,
-    token: Option<LockToken>,
+    token: LockToken,
+    is_settled: bool,
 }
 
 impl Parcel {
     /// Whoever gets the message has the lock.
     fn leave(mut self) {
-        self.token = None;
+        self.is_settled = true;
     }
 
     async fn take_back(mut self) -> Result<Guard, Error> {
-        let redsync = self.redsync.clone();
-        match self.token.clone() {
-            Some(token) => {
-                let lock = redsync.adopt(&token).await;
-                self.token = None;
-                lock
-            }
-            None => unreachable!("a parcel has its token until it is left"),
-        }
+        let lock = self.redsync.adopt(&self.token).await;
+        self.is_settled = true;
+        lock
     }
 }
 
 impl Drop for Parcel {
     fn drop(&mut self) {
-        if let Some(token) = self.token.take() {
-            self.redsync.withdraw(token);
+        if !self.is_settled {
+            self.redsync.withdraw(self.token.clone());
         }
     }
 }
