@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people and CI to read")]
 
 mod apt;
+mod bench;
 mod chaos;
 mod command;
 mod explore;
@@ -42,6 +43,8 @@ usage: cargo xtask <chore>
          search every order of events of small cases, on the real machines
   chaos [--minutes M] [--driver redis-rs|fred] [--seed S] [--logs DIR] [--broken own-nodes|wipe] [--same-value]
          contend in many processes while real servers fail, and check what they saw
+  bench [--rounds N] [--millis N] [--out DIR]
+         measure locks beside the bare commands over the same client, on real servers of its own
   fuzz [--seconds N] [TARGET]
          run the fuzz targets for N seconds each (30), with a nightly compiler
   miri   run the core's tests in Miri, with a nightly compiler";
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         ["sim", args @ ..] => exit(sim::run_with(args)),
         ["explore", args @ ..] => exit(explore::run(args)),
         ["chaos", args @ ..] => exit(chaos::run(args)),
+        ["bench", args @ ..] => exit(bench::run(args)),
         ["fuzz", args @ ..] => exit(fuzz::run_chore(args)),
         ["miri"] => exit(miri::run()),
         ["help" | "-h" | "--help"] => {
