@@ -1,11 +1,13 @@
 //! A queue within one process, over a channel of Tokio's.
 //!
-//! What it holds ends with the process. Otherwise it is as a broker: a delivery that is dropped without being settled comes
-//! again, behind what waits already.
+//! What it holds ends with the process, and so do its dead letters: whoever receives takes them out. A lock whose message is
+//! left in a queue that nobody receives from any more stands for its wait. Otherwise it is as a broker: a delivery that is
+//! dropped without being settled comes again, in no particular order with what waits already.
 
 use std::{
     collections::BTreeMap,
     convert::Infallible,
+    fmt,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -22,6 +24,10 @@ use crate::Message;
 pub type Headers = BTreeMap<String, String>;
 
 /// A queue for up to so many messages that nobody has taken yet; `runtime` waits for those that are to be delivered later.
+///
+/// # Panics
+///
+/// When there is no room for any.
 pub fn channel<T: Send + Sync + 'static>(
     runtime: Arc<dyn Runtime>,
     capacity: usize,
@@ -64,13 +70,19 @@ impl<T> Sender<T> {
     }
 }
 
-/// What was sent.
-#[derive(Debug)]
+/// What was sent. `Debug` prints the names of the headers only: whoever has a token has its lock.
 pub struct Letter<T> {
     /// Its headers.
     pub headers: Headers,
     /// Its body.
     pub body: T,
+}
+
+impl<T: fmt::Debug> fmt::Debug for Letter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("Letter").field("headers", &headers).field("body", &self.body).finish()
+    }
 }
 
 /// What nobody is to work on.
@@ -170,6 +182,18 @@ impl<T: Send + Sync + 'static> Delivery<T> {
     }
 }
 
+/// A letter that is to be delivered again, when this is dropped.
+struct Returning<T> {
+    letter: Arc<Letter<T>>,
+    desk: Arc<Desk<T>>,
+}
+
+impl<T> Drop for Returning<T> {
+    fn drop(&mut self) {
+        self.desk.put_back(Some(Arc::clone(&self.letter)));
+    }
+}
+
 impl<T: Send + Sync + 'static> Message for Delivery<T> {
     type Headers = Headers;
     type Error = Infallible;
@@ -191,12 +215,13 @@ impl<T: Send + Sync + 'static> Message for Delivery<T> {
 
     async fn deliver_again(&self, after: Duration) -> Result<(), Infallible> {
         if self.settles() {
-            let (desk, letter) = (Arc::clone(&self.desk), Arc::clone(&self.letter));
-            let at = desk.runtime.now().plus(after);
-            let wakes = desk.runtime.sleep_until(at);
-            self.desk.runtime.spawn(Box::pin(async move {
+            // It comes back also when the runtime ends before.
+            let returning = Returning { letter: Arc::clone(&self.letter), desk: Arc::clone(&self.desk) };
+            let runtime = &self.desk.runtime;
+            let wakes = runtime.sleep_until(runtime.now().plus(after));
+            runtime.spawn(Box::pin(async move {
                 wakes.await;
-                desk.put_back(Some(letter));
+                drop(returning);
             }));
         }
         Ok(())

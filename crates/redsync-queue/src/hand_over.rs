@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use redsync_core::{Error, Guard, GuardError, LockToken, Redsync};
+use redsync_core::{Error, ErrorKind, Guard, GuardError, LockToken, Redsync};
 
 /// Why a message was not published, or may not have been.
 #[derive(Debug)]
@@ -36,8 +36,10 @@ pub enum HandOverError<E> {
     Unknown {
         /// Why not.
         error: E,
-        /// The lock, which was taken back: a worker that gets the message is told that it is too late. Otherwise why it was
-        /// not: with [`AlreadyAdopted`](redsync_core::ErrorKind::AlreadyAdopted) a worker was faster, and has the job.
+        /// The lock, which was taken back: a worker that gets the message waits until it has ended, and then goes by
+        /// [`Policy::abandoned`](crate::Policy::abandoned), by which it does the job unless it is said otherwise. Otherwise
+        /// why it was not: with [`AlreadyAdopted`](redsync_core::ErrorKind::AlreadyAdopted) a worker was faster, and has the
+        /// job.
         lock: Result<Guard, Error>,
     },
 }
@@ -45,17 +47,23 @@ pub enum HandOverError<E> {
 /// Hands a held lock over to whoever gets the message that `publish` sends: it gets the token, and puts it into the headers
 /// by an [`Envelope`](crate::Envelope) or into the job itself.
 ///
-/// The lock then lasts for `wait`, and nobody renews it meanwhile.
+/// The lock then lasts for `wait`, and nobody renews it meanwhile. Queues deliver twice, so that a lock of a
+/// [fixed value](redsync_core::Mutex::with_value) is no good here where the value may be in use again later: a second
+/// delivery takes it from whoever has it then. Prefer a [`label`](redsync_core::Mutex::label).
 ///
 /// # Errors
 ///
 /// [`HandOverError`], with the lock where it could be taken back. After a publish whose fate is unknown it is adopted again by
-/// its token: then it is either the caller's or a worker's.
+/// its token: then it is either the caller's or a worker's. What is taken back has the token's TTL, and is not extended in
+/// the background. Where the nodes cannot be reached, it is [withdrawn](Redsync::withdraw) in the background.
+///
+/// An error that `publish` passes on by `?` counts as [unknown](PublishError::Unknown).
 ///
 /// # Cancel safety
 ///
 /// When the future is dropped, the lock is taken back and released in the background. A message that was published by then
-/// comes without a lock.
+/// comes without a lock, and its worker goes by [`Policy::abandoned`](crate::Policy::abandoned) or
+/// [`Policy::expired`](crate::Policy::expired).
 pub async fn hand_over<P, F, T, E>(guard: Guard, wait: Duration, publish: P) -> Result<T, HandOverError<E>>
 where
     P: FnOnce(LockToken) -> F,
@@ -97,7 +105,9 @@ impl Parcel {
 
     async fn take_back(mut self) -> Result<Guard, Error> {
         let lock = self.redsync.adopt(&self.token).await;
-        self.is_settled = true;
+        // Where the nodes could not be asked, it is tried again in the background, or it would stand for its wait.
+        let is_open = |why: &Error| matches!(why.kind(), ErrorKind::Unreachable | ErrorKind::Cancelled);
+        self.is_settled = !lock.as_ref().is_err_and(is_open);
         lock
     }
 }
@@ -122,7 +132,8 @@ impl<E: fmt::Display> fmt::Display for HandOverError<E> {
             }
             Self::Unknown { error, lock: Ok(_) } => write!(
                 f,
-                "the message may have been published, and the lock was taken back, so that nobody works on it: {error}"
+                "the message may have been published, and the lock was taken back, so that nobody works on it for as long \
+                 as that is held: {error}"
             ),
             Self::Unknown { error, lock: Err(why) } => {
                 write!(f, "the message may have been published: {error}; the lock was not taken back: {why}")

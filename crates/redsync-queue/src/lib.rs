@@ -17,17 +17,20 @@
 
 #[cfg(feature = "amqp")]
 pub mod amqp;
+mod beat;
 mod carrier;
 #[cfg(feature = "channel")]
 pub mod channel;
 mod envelope;
 mod hand_over;
+mod locking;
 mod message;
 #[cfg(feature = "nats")]
 pub mod nats;
 mod outcome;
 mod policy;
 mod process;
+mod settle;
 #[cfg(feature = "streams")]
 pub mod streams;
 
@@ -35,6 +38,6 @@ pub use carrier::Carrier;
 pub use envelope::{Envelope, TOKEN_HEADER};
 pub use hand_over::{HandOverError, PublishError, hand_over};
 pub use message::{Message, WHY_HEADER};
-pub use outcome::{NotLocked, Outcome, Processed, Told};
-pub use policy::{Otherwise, Policy};
+pub use outcome::{LockEnd, NotLocked, Outcome, Processed, Told, Untold};
+pub use policy::{Discard, Otherwise, Policy};
 pub use process::{Work, Worker};

@@ -10,7 +10,8 @@ pub const WHY_HEADER: &str = "redsync-why";
 /// A message as a broker has delivered it.
 ///
 /// Exactly one of [`acknowledge`](Self::acknowledge), [`deliver_again`](Self::deliver_again) and
-/// [`dead_letter`](Self::dead_letter) settles it. One that is dropped without is delivered again, in the broker's own time.
+/// [`dead_letter`](Self::dead_letter) settles it: further calls then do nothing. What has failed, or was dropped, can be
+/// called again. A message that is dropped without is delivered again, in the broker's own time.
 pub trait Message: Send + Sync {
     /// Where its token is.
     type Headers: Carrier + ?Sized + Sync;
@@ -31,6 +32,11 @@ pub trait Message: Send + Sync {
 
     /// Nobody is to get it but whoever looks after such messages.
     fn dead_letter(&self, why: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Whether somebody has settled it already, as far as the broker tells. What cannot be told is not settled.
+    fn is_settled(&self) -> impl Future<Output = Result<bool, Self::Error>> + Send {
+        std::future::ready(Ok(false))
+    }
 
     /// How often the broker has to hear that it is being worked on, if at all.
     fn keep_alive_every(&self) -> Option<Duration> {

@@ -1,8 +1,8 @@
-//! [`Processed`]: what became of a message, and what its broker was told.
+//! [`Processed`]: what became of a message, of its lock, and what its broker was told.
 
 use std::{fmt, time::Duration};
 
-use redsync_core::{Error, LostError, TokenError};
+use redsync_core::{Error, LostError, Released, TokenError};
 
 /// What became of a message.
 #[derive(Debug)]
@@ -10,16 +10,18 @@ use redsync_core::{Error, LostError, TokenError};
 pub struct Processed<T, E, B> {
     /// What became of its job.
     pub outcome: Outcome<T, E>,
-    /// What its broker was told. When that failed, the message may be delivered again whatever has become of the job.
-    pub told: Result<Told, B>,
+    /// What became of its lock.
+    pub lock: LockEnd,
+    /// What its broker was told. Where it was not, the message may be delivered again, whatever has become of the job.
+    pub told: Result<Told, Untold<B>>,
 }
 
 /// What became of a job.
 #[derive(Debug)]
 pub enum Outcome<T, E> {
-    /// The handler has done it, under the lock.
+    /// The handler has done it.
     Done(T),
-    /// The handler has failed. The lock waits to be adopted again by the next delivery.
+    /// The handler has failed. The next delivery may try.
     Failed(E),
     /// The lock was lost, and the handler stopped at its next await.
     Lost(LostError),
@@ -27,8 +29,28 @@ pub enum Outcome<T, E> {
     NotLocked(NotLocked),
 }
 
+/// How a lock has ended for a worker.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LockEnd {
+    /// He had none.
+    NotTaken,
+    /// It was released. Where it is not [`Held`](Released::Held) the job may not have been done under the lock until its
+    /// end.
+    Released(Released),
+    /// It may have been released, which goes on in the background.
+    ReleaseFailed(Error),
+    /// It went back to its token, and waits for the next delivery.
+    HandedBack,
+    /// It is left to its TTL: by then the next delivery may take it.
+    Left,
+    /// It was lost.
+    Lost,
+}
+
 /// Why there was no lock for a job.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum NotLocked {
     /// The message has no token.
     Missing,
@@ -36,16 +58,21 @@ pub enum NotLocked {
     Damaged(TokenError),
     /// The token is not signed as it should be.
     Forged(TokenError),
-    /// The token's wait was over before it was delivered first.
+    /// The token is for other nodes than this worker's.
+    Foreign(Error),
+    /// The token's wait was over before the message was delivered first.
     Expired(Error),
-    /// A worker had the lock before, and is gone.
+    /// The message was delivered before, and its lock has ended since: its worker had it and is gone, or the wait is over.
     Abandoned(Error),
-    /// Another worker has the lock, and works on the job as far as anybody knows.
+    /// Somebody else has the lock: another worker, or whoever has taken it back since he did not know that the message was
+    /// published.
     AlreadyAdopted(Error),
-    /// The lock was taken by somebody else since its token has expired.
+    /// The lock was taken by somebody else for another job.
     Taken(Error),
-    /// The nodes could not be asked, or the token is for others.
+    /// The nodes could not be asked.
     Unreachable(Error),
+    /// Another worker has settled the message by now, so that there is nothing to do.
+    Settled,
 }
 
 /// What a broker was told of a message.
@@ -57,6 +84,19 @@ pub enum Told {
     ToDeliverAgain(Duration),
     /// That somebody has to look after it.
     DeadLettered,
+    /// Nothing: another worker has settled it.
+    Nothing,
+}
+
+/// Why a broker was not told, as far as anybody knows.
+#[derive(Debug, thiserror::Error)]
+pub enum Untold<B> {
+    /// It could not be told, and this is what its client says of the last try.
+    #[error("the broker was not told what became of a message")]
+    Failed(#[source] B),
+    /// It has not answered in time.
+    #[error("the broker did not answer in time when it was told what became of a message")]
+    Unheard,
 }
 
 impl fmt::Display for NotLocked {
@@ -67,10 +107,14 @@ impl fmt::Display for NotLocked {
             Self::Expired(error) => {
                 write!(f, "the lock's wait was over before anybody worked on the job: {error}")
             }
-            Self::Abandoned(error) => write!(f, "a worker had the lock and is gone: {error}"),
-            Self::AlreadyAdopted(error) | Self::Taken(error) | Self::Unreachable(error) => {
-                fmt::Display::fmt(error, f)
+            Self::Abandoned(error) => {
+                write!(f, "the message was delivered before, and its lock has ended since: {error}")
             }
+            Self::AlreadyAdopted(error)
+            | Self::Foreign(error)
+            | Self::Taken(error)
+            | Self::Unreachable(error) => fmt::Display::fmt(error, f),
+            Self::Settled => f.write_str("another worker has settled the message"),
         }
     }
 }

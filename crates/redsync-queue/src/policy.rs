@@ -2,7 +2,17 @@
 
 use std::time::Duration;
 
-/// What becomes of a message without a good token.
+/// What becomes of a message whose lock nobody can name, or that is for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Discard {
+    /// It goes where such messages are looked after.
+    DeadLetter,
+    /// It is acknowledged.
+    Drop,
+}
+
+/// What becomes of a message whose token is good no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Otherwise {
@@ -10,35 +20,37 @@ pub enum Otherwise {
     DeadLetter,
     /// It is acknowledged, and not worked on.
     Drop,
-    /// Its lock is taken anew, and it is worked on. Where the name of the lock is not known it goes where such messages are
-    /// looked after.
+    /// Its lock is taken anew, and it is worked on under that.
     LockAnew,
 }
 
-/// What becomes of a message whose lock is not to be had by its token.
+/// What becomes of a message whose lock is not to be had by its token. Nothing is worked on without a lock, whatever it says.
 ///
-/// By default nothing is worked on without a lock, and nothing is lost: what has no good token goes to the dead letters. A
-/// message that is delivered once more after a worker had its lock and was not heard of again has its lock taken anew, once
-/// that has ended.
+/// By default nothing is lost: what has no good token goes to the dead letters. A message that is delivered once more, and
+/// whose lock has ended meanwhile, has its lock taken anew: its worker had it and was not heard of again.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    pub(crate) missing: Otherwise,
-    pub(crate) damaged: Otherwise,
-    pub(crate) forged: Otherwise,
+    pub(crate) missing: Discard,
+    pub(crate) damaged: Discard,
+    pub(crate) forged: Discard,
+    pub(crate) foreign: Discard,
     pub(crate) expired: Otherwise,
     pub(crate) abandoned: Otherwise,
     pub(crate) retry_after: Duration,
+    pub(crate) settle_within: Duration,
 }
 
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            missing: Otherwise::DeadLetter,
-            damaged: Otherwise::DeadLetter,
-            forged: Otherwise::DeadLetter,
+            missing: Discard::DeadLetter,
+            damaged: Discard::DeadLetter,
+            forged: Discard::DeadLetter,
+            foreign: Discard::DeadLetter,
             expired: Otherwise::DeadLetter,
             abandoned: Otherwise::LockAnew,
             retry_after: Duration::from_secs(1),
+            settle_within: Duration::from_secs(10),
         }
     }
 }
@@ -46,29 +58,39 @@ impl Default for Policy {
 impl Policy {
     /// For a message without a token.
     #[must_use]
-    pub fn missing(self, missing: Otherwise) -> Self {
+    pub fn missing(self, missing: Discard) -> Self {
         Self { missing, ..self }
     }
 
     /// For a token that was changed on its way, or that this release cannot read.
     #[must_use]
-    pub fn damaged(self, damaged: Otherwise) -> Self {
+    pub fn damaged(self, damaged: Discard) -> Self {
         Self { damaged, ..self }
     }
 
     /// For a token that is not signed as it should be.
     #[must_use]
-    pub fn forged(self, forged: Otherwise) -> Self {
+    pub fn forged(self, forged: Discard) -> Self {
         Self { forged, ..self }
     }
 
-    /// For a token whose wait was over before it was delivered first.
+    /// For a token of another number of nodes than this worker's.
+    #[must_use]
+    pub fn foreign(self, foreign: Discard) -> Self {
+        Self { foreign, ..self }
+    }
+
+    /// For a token whose wait was over before its message was delivered first.
     #[must_use]
     pub fn expired(self, expired: Otherwise) -> Self {
         Self { expired, ..self }
     }
 
-    /// For a message that is delivered once more, and whose lock has ended meanwhile: its worker had it and is gone.
+    /// For a message that was delivered before, and whose lock has ended meanwhile: its worker had it and is gone, or nobody
+    /// got to work on it in time.
+    ///
+    /// A message whose publish was [unknown](crate::HandOverError::Unknown), and whose lock the publisher has taken back and
+    /// released, is such a one too.
     #[must_use]
     pub fn abandoned(self, abandoned: Otherwise) -> Self {
         Self { abandoned, ..self }
@@ -79,5 +101,12 @@ impl Policy {
     #[must_use]
     pub fn retry_after(self, retry_after: Duration) -> Self {
         Self { retry_after, ..self }
+    }
+
+    /// How long a broker may take to hear what became of a message, all tries together. 10 s by default. The lock is held
+    /// meanwhile.
+    #[must_use]
+    pub fn settle_within(self, settle_within: Duration) -> Self {
+        Self { settle_within, ..self }
     }
 }

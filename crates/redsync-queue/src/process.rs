@@ -1,18 +1,41 @@
 //! [`Worker`]: works on jobs under the locks that come with them.
+//!
+//! | the job | its lock | its message |
+//! | --- | --- | --- |
+//! | is done | is kept until the broker knows, then released | is acknowledged |
+//! | is done, and the broker cannot be told | is left to its TTL | comes again, as far as anybody knows |
+//! | has failed, or panicked | goes back to the token | is to come again |
+//! | has failed, and the lock cannot go back | is left to its TTL | is to come again after that |
+//! | was stopped since the lock is lost | is somebody else's, or nobody's | is to come again |
+//! | has no lock | | as the policy says |
 
-use std::pin::pin;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, resume_unwind},
+    pin::pin,
+    sync::Arc,
+};
 
-use futures_util::future::{Either, select};
-use redsync_core::{Error, ErrorKind, Guard, LockToken, Lost, LostError, Redsync, TokenError};
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+};
+use redsync_core::{Guard, LockToken, Lost, Mutex, Redsync};
 
-use crate::{Envelope, Message, NotLocked, Otherwise, Outcome, Policy, Processed, Told};
+use crate::{
+    Envelope, LockEnd, Message, Outcome, Policy, Processed, Told,
+    beat::beat,
+    locking::{Locked, Refused},
+    settle::settle,
+};
 
 /// Works on the jobs of messages, under the locks that come with them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Worker {
-    redsync: Redsync,
-    envelope: Envelope,
-    policy: Policy,
+    pub(crate) redsync: Redsync,
+    pub(crate) envelope: Envelope,
+    pub(crate) policy: Policy,
+    adjust: Option<Arc<dyn Fn(Mutex) -> Mutex + Send + Sync>>,
 }
 
 /// What a handler knows of the lock that it works under.
@@ -31,7 +54,7 @@ pub struct Work {
 impl Worker {
     /// On these nodes, for plain tokens, by the default policy.
     pub fn new(redsync: Redsync) -> Self {
-        Self { redsync, envelope: Envelope::plain(), policy: Policy::default() }
+        Self { redsync, envelope: Envelope::plain(), policy: Policy::default(), adjust: None }
     }
 
     /// How tokens are read.
@@ -46,17 +69,46 @@ impl Worker {
         Self { policy, ..self }
     }
 
+    /// Adjusts the options by which locks are adopted and taken anew, such as [`max_hold`](Mutex::max_hold), which ends a
+    /// handler that never does, or [`ttl`](Mutex::ttl), which otherwise is the token's.
+    #[must_use]
+    pub fn adjust(self, adjust: impl Fn(Mutex) -> Mutex + Send + Sync + 'static) -> Self {
+        Self { adjust: Some(Arc::new(adjust)), ..self }
+    }
+
     /// Adopts the lock of a message, calls `handler` under it, and settles the message.
     ///
-    /// While the handler works, the lock is extended and the broker told that the message is alive. When it is done, the
-    /// message is acknowledged and the lock released, in this order: a crash in between costs others the rest of the TTL,
-    /// and not a second run. When it fails, the lock goes back to the token, and the message to the broker. When the lock is
-    /// lost, the handler is dropped, and the message goes back. Without a lock the handler is not called.
+    /// From beginning to end the broker is told that the message is alive, and the lock is extended until the broker knows
+    /// what became of it. When the handler is done, the message is acknowledged and the lock released, in this order: a
+    /// crash in between costs others the rest of the TTL, and not a second run. When it fails, the lock goes back to the
+    /// token, and the message to the broker. When the lock is lost, the handler is dropped, and the message goes back.
+    /// Without a lock the handler is not called.
+    ///
+    /// A handler that never awaits cannot be stopped; one that never ends is stopped by
+    /// [`max_hold`](Mutex::max_hold) only.
+    ///
+    /// # Panics
+    ///
+    /// Where the handler does, after the lock has gone back to the token and the message to the broker.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, so is the handler; the lock is released in the background, and the message is not settled.
+    /// When the future is dropped, so is the handler; the lock is released in the background, and the message is not settled,
+    /// unless its settling was under way.
     pub async fn process<M, H, F, T, E>(&self, message: &M, handler: H) -> Processed<T, E, M::Error>
+    where
+        M: Message,
+        H: FnOnce(Work) -> F,
+        F: Future<Output = Result<T, E>>,
+    {
+        let beats = pin!(beat(message, &**self.redsync.runtime()));
+        match select(pin!(self.process_silently(message, handler)), beats).await {
+            Either::Left((processed, _)) => processed,
+            Either::Right((never, _)) => match never {},
+        }
+    }
+
+    async fn process_silently<M, H, F, T, E>(&self, message: &M, handler: H) -> Processed<T, E, M::Error>
     where
         M: Message,
         H: FnOnce(Work) -> F,
@@ -65,8 +117,9 @@ impl Worker {
         match self.lock(message).await {
             Ok(Locked { token, guard }) => self.work(message, &token, guard, handler).await,
             Err(Refused { why, told }) => {
-                tracing::warn!(?why, ?told, "a job without a lock");
-                Processed { told: tell(message, told, &why).await, outcome: Outcome::NotLocked(why) }
+                tracing::warn!(%why, ?told, "a job without a lock");
+                let told = settle(self, message, told, &why.to_string()).await;
+                Processed { outcome: Outcome::NotLocked(why), lock: LockEnd::NotTaken, told }
             }
         }
     }
@@ -84,170 +137,88 @@ impl Worker {
         F: Future<Output = Result<T, E>>,
     {
         let work = Work { name: guard.name().to_owned(), fence: guard.fence(), lost: guard.lost() };
-        match self.keep(message, &guard, handler(work)).await {
-            Ok(Ok(done)) => {
-                let told = message.acknowledge().await.map(|()| Told::Acknowledged);
-                // A message that was not acknowledged comes again, and is to find its lock.
-                let ended =
-                    if told.is_ok() { released(guard).await } else { handed_back(guard, token).await };
-                tracing::debug!(lock = token.name(), acknowledged = told.is_ok(), ended, "a job is done");
-                Processed { outcome: Outcome::Done(done), told }
+        let work = AssertUnwindSafe(async { handler(work).await }).catch_unwind();
+        match guard.keep(work).await {
+            Ok(Ok(Ok(done))) => {
+                let (lock, told) = self.finish(message, guard).await;
+                Processed { outcome: Outcome::Done(done), lock, told }
             }
-            Ok(Err(error)) => {
-                // Until the TTL is over, the next delivery would be told that the lock is adopted.
-                let is_back = handed_back(guard, token).await;
-                let after = if is_back { self.policy.retry_after } else { token.ttl() };
-                tracing::debug!(lock = token.name(), is_back, "a job has failed");
-                let told = message.deliver_again(after).await.map(|()| Told::ToDeliverAgain(after));
-                Processed { outcome: Outcome::Failed(error), told }
+            Ok(Ok(Err(error))) => {
+                let (lock, told) = self.give_back(message, token, guard).await;
+                Processed { outcome: Outcome::Failed(error), lock, told }
+            }
+            Ok(Err(panic)) => {
+                // What panics at once would be delivered at once, and so on.
+                drop(self.give_back(message, token, guard).await);
+                resume_unwind(panic)
             }
             Err(lost) => {
                 drop(guard);
                 tracing::warn!(lock = token.name(), %lost, "a job has lost its lock");
-                let after = self.policy.retry_after;
-                let told = message.deliver_again(after).await.map(|()| Told::ToDeliverAgain(after));
-                Processed { outcome: Outcome::Lost(lost), told }
+                let told = Told::ToDeliverAgain(self.policy.retry_after);
+                let told = settle(self, message, told, "").await;
+                Processed { outcome: Outcome::Lost(lost), lock: LockEnd::Lost, told }
             }
         }
     }
 
-    /// Keeps lock and message alive while the work goes on.
-    async fn keep<M: Message, F: Future>(
-        &self,
-        message: &M,
-        guard: &Guard,
-        work: F,
-    ) -> Result<F::Output, LostError> {
-        let (work, beats) = (pin!(guard.keep(work)), pin!(self.beat(message)));
-        match select(work, beats).await {
-            Either::Left((kept, _)) => kept,
-            Either::Right((never, _)) => never,
+    /// Of a job that is done.
+    async fn finish<M: Message>(&self, message: &M, guard: Guard) -> (LockEnd, Settled<M>) {
+        let told = guard.keep(settle(self, message, Told::Acknowledged, "")).await;
+        // It was lost while the broker was told, and nobody knows whether it was.
+        let Ok(told) = told else { return (LockEnd::Lost, Err(crate::Untold::Unheard)) };
+        if told.is_err() {
+            // Where the broker has heard it after all, nobody would come for the token.
+            guard.leave();
+            return (LockEnd::Left, told);
         }
+        let name = guard.name().to_owned();
+        let lock = match guard.release().await {
+            Ok(released) => LockEnd::Released(released),
+            Err(error) => LockEnd::ReleaseFailed(error.into()),
+        };
+        tracing::debug!(lock = name, ?lock, "a job is done");
+        (lock, told)
     }
 
-    async fn beat<M: Message, T>(&self, message: &M) -> T {
-        let Some(every) = message.keep_alive_every() else { return std::future::pending().await };
-        let runtime = self.redsync.runtime();
-        loop {
-            runtime.sleep_until(runtime.now().plus(every)).await;
-            // The lock keeps others away from the job, also where its message is delivered to them.
-            if let Err(error) = message.keep_alive().await {
-                tracing::warn!(%error, "a broker was not told that a message is being worked on");
+    /// Of a job that has failed.
+    async fn give_back<M: Message>(
+        &self,
+        message: &M,
+        token: &LockToken,
+        guard: Guard,
+    ) -> (LockEnd, Settled<M>) {
+        let lock = match guard.hand_back(token).await {
+            Ok(()) => LockEnd::HandedBack,
+            Err(error) => {
+                tracing::warn!(lock = token.name(), %error, "a lock did not go back to its token");
+                // The token may be good by then, and a release would take it along.
+                error.into_guard().leave();
+                LockEnd::Left
             }
-        }
-    }
-
-    async fn lock<M: Message>(&self, message: &M) -> Result<Locked, Refused> {
-        let token = match self.envelope.take(message.headers()) {
-            Some(Ok(token)) => token,
-            Some(Err(error)) => return Err(self.unreadable(error)),
-            None => return Err(Refused::by(self.policy.missing, NotLocked::Missing)),
         };
-        match self.redsync.adopt(&token).await {
-            Ok(guard) => Ok(Locked { token, guard }),
-            Err(error) => self.without(message, token, error).await,
-        }
+        // Until the TTL is over, the next delivery would be told that the lock is adopted.
+        let is_back = matches!(lock, LockEnd::HandedBack);
+        let after = if is_back { self.policy.retry_after } else { token.ttl().max(self.policy.retry_after) };
+        tracing::debug!(lock = token.name(), is_back, "a job has failed");
+        (lock, settle(self, message, Told::ToDeliverAgain(after), "").await)
     }
 
-    fn unreadable(&self, error: TokenError) -> Refused {
-        let is_forged = matches!(error, TokenError::Unsigned | TokenError::UnknownKey | TokenError::Forged);
-        match is_forged {
-            true => Refused::by(self.policy.forged, NotLocked::Forged(error)),
-            false => Refused::by(self.policy.damaged, NotLocked::Damaged(error)),
-        }
-    }
-
-    async fn without<M: Message>(
-        &self,
-        message: &M,
-        token: LockToken,
-        error: Error,
-    ) -> Result<Locked, Refused> {
-        if error.kind() == ErrorKind::Expired {
-            return match message.is_redelivered() {
-                true => self.otherwise(self.policy.abandoned, token, NotLocked::Abandoned(error)).await,
-                false => self.otherwise(self.policy.expired, token, NotLocked::Expired(error)).await,
-            };
-        }
-        Err(self.later(&token, error))
-    }
-
-    /// No lock now, but perhaps when whoever has it is done.
-    fn later(&self, token: &LockToken, error: Error) -> Refused {
-        let kind = error.kind();
-        let (after, why) = if kind == ErrorKind::AlreadyAdopted {
-            (token.ttl(), NotLocked::AlreadyAdopted(error))
-        } else if kind == ErrorKind::Taken {
-            (token.ttl(), NotLocked::Taken(error))
-        } else {
-            (self.policy.retry_after, NotLocked::Unreachable(error))
-        };
-        Refused { told: Told::ToDeliverAgain(after), why }
-    }
-
-    async fn otherwise(
-        &self,
-        otherwise: Otherwise,
-        token: LockToken,
-        why: NotLocked,
-    ) -> Result<Locked, Refused> {
-        if otherwise != Otherwise::LockAnew {
-            return Err(Refused::by(otherwise, why));
-        }
+    /// The lock of this token, with the worker's own options.
+    pub(crate) fn mutex(&self, token: &LockToken) -> Mutex {
         let mutex = self.redsync.mutex(token.name()).ttl(token.ttl());
-        let mutex = if token.fence().is_some() { mutex.fenced() } else { mutex };
-        match mutex.lock().await {
-            Ok(guard) => Ok(Locked { token, guard }),
-            Err(error) => Err(self.later(&token, error)),
-        }
+        self.adjust.as_ref().map_or(mutex.clone(), |adjust| adjust(mutex))
     }
 }
 
-/// A job's lock, and the token that it goes back to where the job fails.
-struct Locked {
-    token: LockToken,
-    guard: Guard,
-}
+/// What a broker was told, or why not.
+type Settled<M> = Result<Told, crate::Untold<<M as Message>::Error>>;
 
-/// No lock, and what to tell the broker.
-struct Refused {
-    why: NotLocked,
-    told: Told,
-}
-
-impl Refused {
-    fn by(otherwise: Otherwise, why: NotLocked) -> Self {
-        let told = match otherwise {
-            Otherwise::DeadLetter | Otherwise::LockAnew => Told::DeadLettered,
-            Otherwise::Drop => Told::Acknowledged,
-        };
-        Self { why, told }
-    }
-}
-
-async fn tell<M: Message>(message: &M, told: Told, why: &NotLocked) -> Result<Told, M::Error> {
-    match told {
-        Told::Acknowledged => message.acknowledge().await?,
-        Told::ToDeliverAgain(after) => message.deliver_again(after).await?,
-        Told::DeadLettered => message.dead_letter(&why.to_string()).await?,
-    }
-    Ok(told)
-}
-
-/// Says whether it was. Otherwise it goes on in the background.
-async fn released(guard: Guard) -> bool {
-    let released = guard.release().await;
-    released.is_ok()
-}
-
-/// Says whether the token is good again. Otherwise the lock is left to its TTL, since the token may be.
-async fn handed_back(guard: Guard, token: &LockToken) -> bool {
-    match guard.hand_back(token).await {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!(lock = token.name(), %error, "a lock did not go back to its token");
-            error.into_guard().leave();
-            false
-        }
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("redsync", &self.redsync)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }

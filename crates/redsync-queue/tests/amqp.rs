@@ -176,7 +176,7 @@ async fn process(
     delivery: &Delivery,
     result: Result<(), &'static str>,
 ) -> (Outcome<(), &'static str>, Told) {
-    let Processed { outcome, told } = soon(worker.process(delivery, |_| async move { result })).await;
+    let Processed { outcome, told, .. } = soon(worker.process(delivery, |_| async move { result })).await;
     (outcome, told.expect("connected"))
 }
 

@@ -238,3 +238,27 @@ fn work_goes_on_for_longer_than_its_ttl_and_stops_with_its_lock() {
     assert!(matches!(processed.outcome, Outcome::Lost(_)), "{:?}", processed.outcome);
     assert_eq!(processed.told.expect("it cannot fail"), Told::ToDeliverAgain(RETRY));
 }
+
+#[test]
+fn what_waits_to_be_delivered_again_comes_when_the_runtime_has_ended() {
+    let mut shop = Shop::new();
+    let Shop { runtime, receiver, sender, .. } = &mut shop;
+    runtime.block_on(async {
+        sender.send(Headers::new(), 7).await.expect("room");
+        receiver.receive().await.expect("there").deliver_again(TTL).await.expect("it cannot fail");
+        runtime.drop_tasks();
+        assert_eq!(*receiver.receive().await.expect("there").body(), 7);
+    });
+}
+
+#[test]
+fn debug_does_not_show_the_token() {
+    let shop = Shop::new();
+    shop.enqueue(7);
+    let Shop { runtime, mut receiver, .. } = shop;
+    let message = runtime.block_on(receiver.receive()).expect("there");
+    let token = message.headers()[redsync_queue::TOKEN_HEADER].clone();
+    runtime.block_on(message.dead_letter("why")).expect("it cannot fail");
+    let shown = format!("{:?}", receiver.dead_letters());
+    assert!(shown.contains(redsync_queue::TOKEN_HEADER) && !shown.contains(&token), "{shown}");
+}

@@ -14,11 +14,14 @@ use std::{
 
 use redsync_core::{ErrorKind, LockToken, Node, Redsync};
 use redsync_queue::{
-    Carrier, Envelope, HandOverError, Message, Outcome, Policy, PublishError, Told, WHY_HEADER, Worker,
-    hand_over,
+    Carrier, Envelope, HandOverError, Message, NotLocked, Outcome, Policy, PublishError, Told, WHY_HEADER,
+    Worker, hand_over,
     streams::{Consumer, Delivery, Fields, Publisher, Server},
 };
-use redsync_testkit::server::{self, Proxy};
+use redsync_testkit::{
+    cancel::drop_after,
+    server::{self, Proxy},
+};
 use tokio::time::timeout;
 
 const NAME: &str = "report:7";
@@ -310,4 +313,66 @@ async fn a_lock_whose_message_nobody_knows_of_has_one_side_only() {
         }
         guard.release().await.expect("up");
     }
+}
+
+#[tokio::test]
+async fn what_another_consumer_has_done_does_not_come_as_new() {
+    let place = Place::new().await;
+    let mut slow = place.consumer("a");
+    // It waits at the server by then, and its program turns to something else.
+    assert!(timeout(Duration::from_millis(200), slow.receive()).await.is_err());
+    place.enqueue(b"job").await;
+    let delivery = next(&mut place.consumer("b")).await;
+    let done = Worker::new(place.worker.clone()).process(&delivery, |_| async { Ok::<_, ()>(()) }).await;
+    assert!(matches!(done.outcome, Outcome::Done(())), "{done:?}");
+    assert_quiet(&mut slow).await;
+}
+
+#[tokio::test]
+async fn what_was_claimed_and_is_acknowledged_then_is_not_done_again() {
+    let place = Place::new().await;
+    place.enqueue(b"job").await;
+    let worker = Worker::new(place.worker.clone());
+    let first = next(&mut place.consumer("a")).await;
+    let second = next(&mut place.consumer("b")).await;
+    let done = worker.process(&first, |_| async { Ok::<_, ()>(()) }).await;
+    assert!(matches!((&done.outcome, &done.told), (Outcome::Done(()), Ok(Told::Acknowledged))), "{done:?}");
+    let again = worker.process(&second, |_| async { Ok::<_, ()>(()) }).await;
+    assert!(matches!(again.outcome, Outcome::NotLocked(NotLocked::Settled)), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_was_dropped_half_way_can_be_settled() {
+    let place = Place::new().await;
+    place.publisher().publish(Fields::new(), *b"job").await.expect("published");
+    let delivery = next(&mut place.consumer("a")).await;
+    assert!(drop_after(1, delivery.dead_letter("why")).await.is_none());
+    delivery.dead_letter("why").await.expect("up");
+    assert_eq!(place.pending(), 0);
+}
+
+#[tokio::test]
+async fn what_cannot_come_again_is_not_said_to() {
+    let place = Place::new().await;
+    place.enqueue(b"job").await;
+    let delivery = next(&mut place.consumer("a")).await;
+    let trims = |_| async {
+        place.server.command(&["XTRIM", JOBS, "MAXLEN", "0"]).expect("up");
+        Err::<(), _>("no paper")
+    };
+    let failed = Worker::new(place.worker.clone()).process(&delivery, trims).await;
+    assert!(failed.told.is_err(), "{:?}, and nothing waits: {}", failed.told, place.pending());
+}
+
+#[tokio::test]
+async fn a_stream_that_is_deleted_while_it_is_waited_for_is_made_again() {
+    let place = Place::new().await;
+    let mut consumer = place.consumer("a");
+    place.publisher().publish(Fields::new(), *b"first").await.expect("published");
+    next(&mut consumer).await.acknowledge().await.expect("up");
+    // It waits at the server by then.
+    assert!(timeout(Duration::from_millis(200), consumer.receive()).await.is_err());
+    place.server.command(&["DEL", JOBS]).expect("up");
+    place.publisher().publish(Fields::new(), *b"second").await.expect("published");
+    assert_eq!(next(&mut consumer).await.body(), b"second");
 }

@@ -14,6 +14,9 @@ use super::{
 /// The longest that the server waits for a message before it answers: what others have left is looked for in between.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// A consumer of a shorter one would claim its own messages before it has worked on them.
+const SHORTEST_CLAIM: Duration = Duration::from_millis(10);
+
 /// Reads a stream as one consumer of a group, and what other consumers of the group have left.
 pub struct Consumer {
     desk: Arc<Desk>,
@@ -22,6 +25,7 @@ pub struct Consumer {
     found: VecDeque<(Entry, bool)>,
     /// What is asked and not answered yet: whoever waits for a message may go, and it must not get lost.
     asking: Option<BoxFuture<'static, Result<Asked, NodeError>>>,
+    asked_at: Moment,
     /// When to look for what others have left, and from where on.
     claim_at: Moment,
     cursor: Option<String>,
@@ -36,9 +40,10 @@ enum Asked {
 
 impl Consumer {
     /// Reads as `name`, which no other consumer of the group has. The group is made where there is none, for the whole
-    /// stream.
+    /// stream: where the server has lost it, what is still in the stream comes again, done or not.
     ///
-    /// `reader` is the same server over a connection of its own.
+    /// `reader` is the same server over a connection of its own, not a clone of the first: what goes over the same one waits
+    /// for as long as it does, which is up to a second.
     pub fn new(
         server: Server,
         reader: impl Node,
@@ -51,13 +56,16 @@ impl Consumer {
         let (reader, claim_at) = (server.over(reader), server.now());
         let (group, name, claim_after, deletes) = (group.into(), name.into(), Duration::from_secs(30), false);
         let desk = Arc::new(Desk { server, stream, group, name, claim_after, dead_letters, deletes });
-        Self { desk, reader, found: VecDeque::new(), asking: None, claim_at, cursor: None }
+        let (found, asking, asked_at, cursor) = (VecDeque::new(), None, claim_at, None);
+        Self { desk, reader, found, asking, asked_at, claim_at, cursor }
     }
 
-    /// After how long without a word of its consumer a message is another's. By default 30 s, and no less than the TTL of
-    /// the locks: a message [to be delivered again](crate::Message::deliver_again) is so after this time at the latest.
+    /// After how long without a word of its consumer a message is another's; 10 ms at least. By default 30 s, and better no
+    /// less than the TTL of the locks: a message [to be delivered again](crate::Message::deliver_again) is so after this time
+    /// at the latest.
     #[must_use]
     pub fn claim_after(self, claim_after: Duration) -> Self {
+        let claim_after = claim_after.max(SHORTEST_CLAIM);
         self.with(|desk| Desk { claim_after, ..desk })
     }
 
@@ -96,12 +104,17 @@ impl Consumer {
             }
             let asking = match &mut self.asking {
                 Some(asking) => asking,
-                none => none.insert(self.desk.ask(&self.reader, self.claim_at, self.cursor.as_deref())),
+                none => {
+                    self.asked_at = self.desk.server.now();
+                    none.insert(self.desk.ask(&self.reader, self.claim_at, self.cursor.as_deref()))
+                }
             };
             let asked = asking.await;
             self.asking = None;
             match asked {
-                Err(error) if error.code() == Some("NOGROUP") => self.asking = Some(self.desk.make_group()),
+                Err(error) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
+                    self.asking = Some(self.desk.make_group());
+                }
                 asked => self.take_in(asked?)?,
             }
         }
@@ -119,6 +132,11 @@ impl Consumer {
     }
 
     fn take_in(&mut self, asked: Asked) -> Result<(), NodeError> {
+        // Whoever waited may have turned to something else for so long that another consumer has the message, or has done
+        // the job. If it still waits it is claimed.
+        if self.desk.server.now().since(self.asked_at) >= self.desk.claim_after {
+            return Ok(());
+        }
         match asked {
             Asked::Read(reply) => {
                 self.found.extend(reply::read(reply)?.into_iter().map(|entry| (entry, false)));

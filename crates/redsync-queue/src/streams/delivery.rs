@@ -56,9 +56,10 @@ impl Delivery {
         if self.is_settled.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
+        let unsettled = Unsettled(Some(&self.is_settled));
         let settled = how.await;
-        if settled.is_err() {
-            self.is_settled.store(false, Ordering::SeqCst);
+        if settled.is_ok() {
+            unsettled.forget();
         }
         settled
     }
@@ -72,13 +73,42 @@ impl Delivery {
         Ok(())
     }
 
-    /// Makes it look as if nothing was heard of it for this long. Another consumer may have claimed it by now, and works on
-    /// it only if it gets the lock.
-    async fn claim(&self, idle: Duration) -> Result<Reply, NodeError> {
+    /// Makes it look as if nothing was heard of it for this long, and says whether the group still waits for it: another
+    /// consumer may have acknowledged it, or somebody trimmed it away. One that has claimed it by now works on it only if he
+    /// gets the lock.
+    async fn claim(&self, idle: Duration) -> Result<bool, NodeError> {
         let Desk { server, stream, group, name, .. } = &*self.desk;
         let idle = idle.as_millis().to_string();
         // Not counted as a delivery.
-        server.ask(words(["XCLAIM", stream, group, name, "0", &self.id, "IDLE", &idle, "JUSTID"]), 1).await
+        let words = words(["XCLAIM", stream, group, name, "0", &self.id, "IDLE", &idle, "JUSTID"]);
+        let reply = server.ask(words, 1).await?;
+        Ok(matches!(reply, Reply::Array(ids) if !ids.is_empty()))
+    }
+
+    async fn claim_or_fail(&self, idle: Duration) -> Result<(), NodeError> {
+        if self.claim(idle).await? {
+            return Ok(());
+        }
+        Err(NodeError::not_sent(
+            "the group does not wait for this message: it was acknowledged, or trimmed away",
+        ))
+    }
+}
+
+/// Takes it back that a message is settled, unless it really was.
+struct Unsettled<'a>(Option<&'a AtomicBool>);
+
+impl Unsettled<'_> {
+    fn forget(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        if let Some(is_settled) = self.0 {
+            is_settled.store(false, Ordering::SeqCst);
+        }
     }
 }
 
@@ -101,7 +131,7 @@ impl Message for Delivery {
     async fn deliver_again(&self, after: Duration) -> Result<(), NodeError> {
         // A server does not let a message be claimed later than that.
         let idle = self.desk.claim_after.saturating_sub(after);
-        self.settle(async { self.claim(idle).await.map(drop) }).await
+        self.settle(self.claim_or_fail(idle)).await
     }
 
     async fn dead_letter(&self, why: &str) -> Result<(), NodeError> {
@@ -120,6 +150,10 @@ impl Message for Delivery {
     }
 
     async fn keep_alive(&self) -> Result<(), NodeError> {
-        self.claim(Duration::ZERO).await.map(drop)
+        self.claim_or_fail(Duration::ZERO).await
+    }
+
+    async fn is_settled(&self) -> Result<bool, NodeError> {
+        self.claim(Duration::ZERO).await.map(|is_waited_for| !is_waited_for)
     }
 }

@@ -1,11 +1,13 @@
 //! [`Fields`]: the fields of an entry in a stream.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use crate::Carrier;
 
 /// The fields of an entry in a stream, in their order. Names and values are any bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// `Debug` prints the names only: whoever has a token has its lock.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Fields {
@@ -40,6 +42,12 @@ impl FromIterator<(Vec<u8>, Vec<u8>)> for Fields {
     }
 }
 
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(|(name, _)| String::from_utf8_lossy(name))).finish()
+    }
+}
+
 impl Carrier for Fields {
     fn get(&self, key: &str) -> Option<Cow<'_, str>> {
         self.value(key).and_then(|value| str::from_utf8(value).ok()).map(Cow::Borrowed)
@@ -63,5 +71,6 @@ mod tests {
         assert_eq!(fields.get("redsync-lock").as_deref(), Some("rs1.def"));
         assert_eq!((fields.get("image"), fields.value("image")), (None, Some(&[0xFF, 0x00][..])));
         assert_eq!((fields.get("absent"), fields.iter().count()), (None, 2));
+        assert_eq!(format!("{fields:?}"), r#"{"redsync-lock", "image"}"#);
     }
 }
