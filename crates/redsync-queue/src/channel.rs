@@ -18,7 +18,7 @@ use std::{
 use redsync_core::Runtime;
 use tokio::sync::mpsc;
 
-use crate::Message;
+use crate::{Message, Source};
 
 /// The headers of a message.
 pub type Headers = BTreeMap<String, String>;
@@ -155,6 +155,15 @@ impl<T: Send + Sync + 'static> Receiver<T> {
     /// Takes out what nobody is to work on.
     pub fn dead_letters(&self) -> Vec<DeadLetter<T>> {
         std::mem::take(&mut *self.desk.dead_letters.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<T: Send + Sync + 'static> Source for Receiver<T> {
+    type Message = Delivery<T>;
+    type Error = Infallible;
+
+    async fn receive(&mut self) -> Result<Option<Delivery<T>>, Infallible> {
+        Ok(Self::receive(self).await)
     }
 }
 

@@ -9,6 +9,7 @@
 //! | a token into the headers of a message, and out of them | [`Envelope`], [`Carrier`] |
 //! | a lock into a queue | [`hand_over`] |
 //! | a job out of a queue | [`Worker`], [`Policy`], [`Processed`] |
+//! | job after job, until the process ends | [`consume`] |
 //! | a queue within one process | [`channel`] |
 //! | RabbitMQ, or whatever speaks AMQP 0.9.1, with the feature `amqp` | [`amqp`] |
 //! | a Redis stream, with the feature `streams` | [`streams`] |
@@ -21,6 +22,7 @@ mod beat;
 mod carrier;
 #[cfg(feature = "channel")]
 pub mod channel;
+mod consume;
 mod envelope;
 mod hand_over;
 mod locking;
@@ -35,6 +37,7 @@ mod settle;
 pub mod streams;
 
 pub use carrier::Carrier;
+pub use consume::{Source, consume};
 pub use envelope::{Envelope, TOKEN_HEADER};
 pub use hand_over::{HandOverError, PublishError, hand_over};
 pub use message::{Message, WHY_HEADER};

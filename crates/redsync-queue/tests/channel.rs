@@ -6,13 +6,13 @@
     reason = "tests state what they expect"
 )]
 
-use std::time::Duration;
+use std::{cell::Cell, future::pending, time::Duration};
 
 use redsync_core::{ErrorKind, Redsync, Runtime};
 use redsync_queue::{
     Envelope, HandOverError, Message, NotLocked, Otherwise, Outcome, Policy, PublishError, Told, Worker,
-    channel::{Headers, Receiver, Sender, channel},
-    hand_over,
+    channel::{Delivery, Headers, Receiver, Sender, channel},
+    consume, hand_over,
 };
 use redsync_testkit::{cancel::drop_after, memory::MemoryNode, virtual_time::VirtualRuntime};
 
@@ -261,4 +261,48 @@ fn debug_does_not_show_the_token() {
     runtime.block_on(message.dead_letter("why")).expect("it cannot fail");
     let shown = format!("{:?}", receiver.dead_letters());
     assert!(shown.contains(redsync_queue::TOKEN_HEADER) && !shown.contains(&token), "{shown}");
+}
+
+#[test]
+fn so_many_at_once_and_what_is_begun_is_finished() {
+    let mut shop = Shop::new();
+    let Shop { runtime, receiver, sender, .. } = &mut shop;
+    let (at_work, most, done) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    runtime.block_on(async {
+        for job in 0..16 {
+            sender.send(Headers::new(), job).await.expect("room");
+        }
+        let stop = runtime.sleep_until(runtime.now().plus(RETRY * 2 + RETRY / 2));
+        let work = |message: Delivery<u32>| async {
+            at_work.set(at_work.get() + 1);
+            most.set(at_work.get().max(most.get()));
+            runtime.sleep_until(runtime.now().plus(RETRY)).await;
+            message.acknowledge().await.expect("it cannot fail");
+            at_work.set(at_work.get() - 1);
+            done.set(done.get() + 1);
+            // Dropped here, and not with the closure.
+            drop(message);
+        };
+        consume(receiver, 4, stop, work).await.expect("it cannot fail");
+    });
+    assert_eq!((most.get(), done.get()), (4, 12), "three times four had begun");
+}
+
+#[test]
+fn the_loop_ends_with_its_source() {
+    let Shop { runtime, mut receiver, sender, .. } = Shop::new();
+    let done = Cell::new(0);
+    runtime.block_on(async {
+        for job in 0..3 {
+            sender.send(Headers::new(), job).await.expect("room");
+        }
+        drop(sender);
+        let work = |message: Delivery<u32>| async {
+            message.acknowledge().await.expect("it cannot fail");
+            done.set(done.get() + 1);
+            drop(message);
+        };
+        consume(&mut receiver, 2, pending::<()>(), work).await.expect("it cannot fail");
+    });
+    assert_eq!(done.get(), 3);
 }

@@ -13,6 +13,7 @@ use lapin::{
 use redsync_core::Runtime;
 
 use super::{Delivery, Error, Publisher, delivery::Desk, publisher::name};
+use crate::Source;
 
 /// How many messages may be unsettled at once, unless it is said otherwise.
 const PREFETCH: u16 = 16;
@@ -91,6 +92,15 @@ impl Consumer {
         let Some(inbox) = &mut self.inbox else { return Ok(None) };
         let delivery = inbox.next().await.transpose()?;
         Ok(delivery.map(|delivery| Delivery::new(delivery, &self.desk)))
+    }
+}
+
+impl Source for Consumer {
+    type Message = Delivery;
+    type Error = Error;
+
+    async fn receive(&mut self) -> Result<Option<Delivery>, Error> {
+        Self::receive(self).await
     }
 }
 

@@ -9,6 +9,7 @@ use async_nats::jetstream::consumer::{
 use futures_util::StreamExt;
 
 use super::{Delivery, Error, Publisher};
+use crate::Source;
 
 /// What the server waits by itself.
 const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -89,6 +90,15 @@ impl Consumer {
                 None => return Ok(None),
             }
         }
+    }
+}
+
+impl Source for Consumer {
+    type Message = Delivery;
+    type Error = Error;
+
+    async fn receive(&mut self) -> Result<Option<Delivery>, Error> {
+        Self::receive(self).await
     }
 }
 

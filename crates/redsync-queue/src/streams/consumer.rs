@@ -10,6 +10,7 @@ use super::{
     reply::{self, Entry},
     server::words,
 };
+use crate::Source;
 
 /// The longest that the server waits for a message before it answers: what others have left is looked for in between.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -152,6 +153,15 @@ impl Consumer {
             Asked::Grouped | Asked::Removed => {}
         }
         Ok(())
+    }
+}
+
+impl Source for Consumer {
+    type Message = Delivery;
+    type Error = NodeError;
+
+    async fn receive(&mut self) -> Result<Option<Delivery>, NodeError> {
+        Self::receive(self).await.map(Some)
     }
 }
 
