@@ -5,15 +5,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    missing_docs,
-    unreachable_pub,
     reason = "tests state what they expect"
 )]
-
-#[path = "common/amqp_proxy.rs"]
-mod amqp_proxy;
-#[path = "common/amqp_server.rs"]
-mod amqp_server;
 
 use std::{
     env,
@@ -25,8 +18,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use amqp_proxy::Proxy;
-use amqp_server::Server;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
     message::Delivery as Raw,
@@ -40,6 +31,7 @@ use redsync_queue::{
     amqp::{Consumer, Delivery, Error, Publisher, Subscription},
     hand_over,
 };
+use redsync_queues::server::{Proxy, RabbitMq};
 use redsync_runtime::TokioRuntime;
 use redsync_testkit::{cancel::drop_after, memory::MemoryNode};
 
@@ -53,8 +45,8 @@ const BODY: &[u8] = &[0, 0xff, b'7', 0xce, 0];
 
 /// The broker of the tests that do not end it.
 fn broker() -> String {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    env::var("AMQP_URL").unwrap_or_else(|_| SERVER.get_or_init(Server::start).url())
+    static SERVER: OnceLock<RabbitMq> = OnceLock::new();
+    env::var("AMQP_URL").unwrap_or_else(|_| SERVER.get_or_init(|| RabbitMq::start().expect("a broker")).url())
 }
 
 async fn soon<T>(event: impl Future<Output = T>) -> T {
@@ -322,9 +314,9 @@ async fn a_dead_letter_whose_call_is_dropped_comes_again() {
 #[tokio::test]
 async fn what_is_dropped_or_cut_off_comes_again() {
     let shop = Shop::new().await;
-    let proxy = Proxy::start(port(&shop.url)).await;
+    let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
     shop.publish(BODY).await;
-    let connection = connect(&amqp_server::url(proxy.port())).await;
+    let connection = connect(&RabbitMq::url_of(proxy.port())).await;
     let mut consumer =
         Consumer::new(&connection, &shop.subscription(), runtime()).await.expect("both are there");
     drop(receive(&mut consumer).await);
@@ -407,9 +399,9 @@ async fn what_the_broker_does_not_answer_for_may_be_in_another_queue() {
 async fn a_confirmation_that_is_cut_off_leaves_it_unknown() {
     let shop = Shop::new().await;
     let (connection, mut consumer) = shop.consumer().await;
-    let proxy = Proxy::start(port(&shop.url)).await;
+    let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
     for arrives in [true, false] {
-        let publisher = shop.publisher_over(&connect(&amqp_server::url(proxy.port())).await).await;
+        let publisher = shop.publisher_over(&connect(&RabbitMq::url_of(proxy.port())).await).await;
         if arrives {
             proxy.hold_replies()
         } else {
@@ -453,8 +445,8 @@ async fn a_publish_that_is_dropped_does_not_confuse_the_next() {
 async fn nothing_is_sent_before_it_is_known_what_became_of_a_publish_that_was_dropped() {
     let shop = Shop::new().await;
     let (connection, mut consumer) = shop.consumer().await;
-    let proxy = Proxy::start(port(&shop.url)).await;
-    let publisher = shop.publisher_over(&connect(&amqp_server::url(proxy.port())).await).await;
+    let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
+    let publisher = shop.publisher_over(&connect(&RabbitMq::url_of(proxy.port())).await).await;
     proxy.hold_replies();
     assert!(drop_after(1, publisher.publish(FieldTable::default(), "dropped")).await.is_none());
     let cut = async {
@@ -471,7 +463,7 @@ async fn nothing_is_sent_before_it_is_known_what_became_of_a_publish_that_was_dr
 
 #[tokio::test]
 async fn what_is_confirmed_survives_the_end_of_the_broker() {
-    let mut server = Server::start();
+    let mut server = RabbitMq::start().expect("a broker");
     let shop = Shop::at(&server.url(), "classic").await;
     let publisher = shop.publisher().await;
     soon(publisher.publish(FieldTable::default(), BODY)).await.expect("published");
@@ -487,12 +479,12 @@ async fn what_is_confirmed_survives_the_end_of_the_broker() {
         }
     };
     assert!(matches!(soon(not_published).await, Error::Ended));
-    server.restart();
+    server.restart().expect("it serves again");
     let (connection, mut consumer) = shop.consumer().await;
     assert_eq!(receive(&mut consumer).await.body(), BODY);
     close(connection).await;
-    server.stop();
-    server.restart();
+    server.stop().expect("our own");
+    server.restart().expect("it serves again");
     let (_connection, mut consumer) = shop.consumer().await;
     let delivery = receive(&mut consumer).await;
     assert_eq!(delivery.body(), BODY);
@@ -501,7 +493,8 @@ async fn what_is_confirmed_survives_the_end_of_the_broker() {
 
 #[tokio::test]
 async fn a_message_that_is_worked_on_for_too_long_comes_again() {
-    let server = Server::with("-rabbit consumer_timeout 1000 -rabbit channel_tick_interval 500");
+    let server =
+        RabbitMq::with("-rabbit consumer_timeout 1000 -rabbit channel_tick_interval 500").expect("a broker");
     let shop = Shop::at(&server.url(), "classic").await;
     shop.publish(BODY).await;
     let (_connection, mut consumer) = shop.consumer().await;
@@ -517,9 +510,9 @@ async fn a_message_that_is_worked_on_for_too_long_comes_again() {
 #[tokio::test]
 async fn with_automatic_recovery_both_go_on_after_a_lost_connection() {
     let shop = Shop::new().await;
-    let proxy = Proxy::start(port(&shop.url)).await;
+    let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
     let options = ConnectionProperties::default().enable_auto_recover();
-    let connection = Connection::connect(&amqp_server::url(proxy.port()), options).await.expect("there");
+    let connection = Connection::connect(&RabbitMq::url_of(proxy.port()), options).await.expect("there");
     let publisher = shop.publisher_over(&connection).await;
     let mut consumer =
         Consumer::new(&connection, &shop.subscription(), runtime()).await.expect("both are there");
@@ -594,8 +587,8 @@ enum Cut {
 async fn a_lock_whose_publish_is_cut_off_is_either_the_handlers_or_a_workers() {
     for when in [Cut::BeforeItArrives, Cut::BeforeAWorkerHasIt, Cut::AfterAWorkerHasIt] {
         let (shop, (redsync, _nodes)) = (Shop::new().await, redsync());
-        let proxy = Proxy::start(port(&shop.url)).await;
-        let publisher = shop.publisher_over(&connect(&amqp_server::url(proxy.port())).await).await;
+        let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
+        let publisher = shop.publisher_over(&connect(&RabbitMq::url_of(proxy.port())).await).await;
         let (_connection, mut consumer) = shop.consumer().await;
         let guard = lock(&redsync).await;
         if when == Cut::BeforeItArrives {

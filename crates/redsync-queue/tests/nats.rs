@@ -10,8 +10,6 @@
 
 mod common {
     pub(crate) mod nats_lane;
-    pub(crate) mod nats_proxy;
-    pub(crate) mod nats_server;
 }
 
 use std::time::{Duration, Instant};
@@ -24,11 +22,7 @@ use async_nats::{
         stream::{self, DiscardPolicy},
     },
 };
-use common::{
-    nats_lane::{Lane, SOON, acknowledge, connect, is_open, locks, next},
-    nats_proxy::Proxy,
-    nats_server::Server,
-};
+use common::nats_lane::{Lane, SOON, acknowledge, connect, is_open, locks, next};
 use futures_util::FutureExt;
 use redsync_core::{ErrorKind, LockToken};
 use redsync_queue::{
@@ -36,6 +30,7 @@ use redsync_queue::{
     hand_over,
     nats::{Consumer, Error, Publisher},
 };
+use redsync_queues::server::{Nats, Proxy};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -174,10 +169,10 @@ async fn what_is_dropped_comes_again() {
 
 #[tokio::test]
 async fn a_consumer_goes_on_after_its_connection_was_cut() {
-    let server = Server::start();
+    let server = Nats::start().expect("a server");
     let lane = Lane::at(&server, SHORT).await;
-    let proxy = Proxy::start(server.port()).await;
-    let jetstream = connect(&proxy.url()).await;
+    let proxy = Proxy::start(server.port()).await.expect("a port");
+    let jetstream = connect(&Nats::url_of(proxy.port())).await;
     let mut consumer = lane.consumer(&jetstream).await;
     for begins_before in [true, false] {
         // It waits while it is cut, or is cut before it waits.
@@ -196,10 +191,10 @@ async fn a_consumer_goes_on_after_its_connection_was_cut() {
 
 #[tokio::test]
 async fn a_server_that_has_gone_silent_is_asked_again() {
-    let server = Server::start();
+    let server = Nats::start().expect("a server");
     let lane = Lane::at(&server, SHORT).await;
-    let proxy = Proxy::start(server.port()).await;
-    let jetstream = connect(&proxy.url()).await;
+    let proxy = Proxy::start(server.port()).await.expect("a port");
+    let jetstream = connect(&Nats::url_of(proxy.port())).await;
     let mut consumer = lane.consumer(&jetstream).await.heartbeat(Duration::from_millis(200));
     assert!(consumer.receive().now_or_never().is_none());
     proxy.lose_replies();
@@ -209,7 +204,7 @@ async fn a_server_that_has_gone_silent_is_asked_again() {
         assert!(consumer.receive().now_or_never().is_none());
     }
     // The message has gone astray, and the connection is as good as ever.
-    proxy.pass_replies();
+    proxy.relieve();
     let message = next(&mut consumer).await;
     assert_eq!((message.body(), message.is_redelivered()), (BODY, true));
 }
@@ -295,13 +290,13 @@ async fn what_is_kept_alive_is_nobody_elses() {
 
 #[tokio::test]
 async fn what_is_confirmed_outlives_the_server() {
-    let mut server = Server::start();
+    let mut server = Nats::start().expect("a server");
     let lane = Lane::at(&server, LONG).await;
     let jetstream = connect(&server.url()).await;
-    for ends in [Server::kill as fn(&mut Server), Server::stop] {
+    for ends in [Nats::kill as fn(&mut Nats), |server| server.stop().expect("our own")] {
         publish(&lane.publisher(&jetstream), BODY).await.expect("published");
         ends(&mut server);
-        server.restart();
+        server.restart().expect("it serves again");
         let message = next(&mut lane.consumer(&connect(&server.url()).await).await).await;
         assert_eq!(message.body(), BODY);
         message.acknowledge().await.expect("confirmed");
@@ -371,7 +366,7 @@ async fn what_the_stream_knows_already_may_be_the_same() {
 
 #[tokio::test]
 async fn without_a_connection_nobody_knows() {
-    let mut server = Server::start();
+    let mut server = Nats::start().expect("a server");
     let lane = Lane::at(&server, LONG).await;
     let jetstream = connect(&server.url()).await;
     server.kill();
@@ -379,17 +374,17 @@ async fn without_a_connection_nobody_knows() {
     let PublishError::Unknown(Error::Publish(error)) = error else { panic!("{error:?}") };
     assert_eq!(error.kind(), PublishErrorKind::TimedOut);
     // The client has kept it, and sends it when there is a server again.
-    server.restart();
+    server.restart().expect("it serves again");
     let message = next(&mut lane.consumer(&connect(&server.url()).await).await).await;
     assert_eq!(message.body(), BODY);
 }
 
 #[tokio::test]
 async fn without_its_confirmation_nobody_knows() {
-    let server = Server::start();
+    let server = Nats::start().expect("a server");
     let lane = Lane::at(&server, LONG).await;
-    let proxy = Proxy::start(server.port()).await;
-    let jetstream = connect(&proxy.url()).await;
+    let proxy = Proxy::start(server.port()).await.expect("a port");
+    let jetstream = connect(&Nats::url_of(proxy.port())).await;
     is_open(&lane, &jetstream).await;
     proxy.lose_replies();
     let cut = async {
@@ -405,10 +400,10 @@ async fn without_its_confirmation_nobody_knows() {
 
 #[tokio::test]
 async fn what_was_not_heard_can_be_told_again() {
-    let server = Server::start();
+    let server = Nats::start().expect("a server");
     let lane = Lane::at(&server, LONG).await;
-    let proxy = Proxy::start(server.port()).await;
-    let jetstream = connect(&proxy.url()).await;
+    let proxy = Proxy::start(server.port()).await.expect("a port");
+    let jetstream = connect(&Nats::url_of(proxy.port())).await;
     publish(&lane.publisher(&jetstream), BODY).await.expect("published");
     let message = next(&mut lane.consumer(&jetstream).await).await;
     proxy.lose_replies();
@@ -473,8 +468,8 @@ async fn hand_over_cut<F: Future<Output = ()>>(
     redsync: &redsync_core::Redsync,
     meanwhile: F,
 ) -> HandOverError<Error> {
-    let proxy = Proxy::start(server.port()).await;
-    let jetstream = connect(&proxy.url()).await;
+    let proxy = Proxy::start(server.port()).await.expect("a port");
+    let jetstream = connect(&Nats::url_of(proxy.port())).await;
     is_open(lane, &jetstream).await;
     let publisher = lane.publisher(&jetstream);
     let guard = redsync.mutex(NAME).ttl(TTL).lock().await.expect("free");
@@ -493,7 +488,7 @@ async fn hand_over_cut<F: Future<Output = ()>>(
 
 #[tokio::test]
 async fn what_may_have_been_published_is_the_handlers() {
-    let server = Server::start();
+    let server = Nats::start().expect("a server");
     let lane = Lane::at(&server, LONG).await;
     let (redsync, _) = locks();
     let error = hand_over_cut(&lane, &server, &redsync, async {}).await;
@@ -511,7 +506,7 @@ async fn what_may_have_been_published_is_the_handlers() {
 
 #[tokio::test]
 async fn what_may_have_been_published_is_a_workers() {
-    let server = Server::start();
+    let server = Nats::start().expect("a server");
     let lane = Lane::at(&server, LONG).await;
     let (redsync, _) = locks();
     let mut consumer = lane.consumer(&connect(&lane.url).await).await;

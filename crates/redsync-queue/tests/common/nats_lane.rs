@@ -17,10 +17,9 @@ use redsync_queue::{
     Message,
     nats::{Consumer, Delivery, Publisher},
 };
+use redsync_queues::server::Nats;
 use redsync_runtime::TokioRuntime;
 use redsync_testkit::memory::MemoryNode;
-
-use super::nats_server::Server;
 
 /// How long something that has to come may take.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -37,7 +36,7 @@ pub(crate) struct Lane {
 
 /// Whose server it is.
 enum Place {
-    Own(#[expect(dead_code, reason = "it ends with the lane")] Server),
+    Own(#[expect(dead_code, reason = "it ends with the lane")] Nats),
     OfTest,
     Guest,
 }
@@ -48,14 +47,14 @@ impl Lane {
         match std::env::var("NATS_URL") {
             Ok(url) => Self::set_up(url, Place::Guest, ack_wait).await,
             Err(_) => {
-                let server = Server::start();
+                let server = Nats::start().expect("a server");
                 Self::set_up(server.url(), Place::Own(server), ack_wait).await
             }
         }
     }
 
     /// At this server.
-    pub(crate) async fn at(server: &Server, ack_wait: Duration) -> Self {
+    pub(crate) async fn at(server: &Nats, ack_wait: Duration) -> Self {
         Self::set_up(server.url(), Place::OfTest, ack_wait).await
     }
 

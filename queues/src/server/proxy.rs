@@ -1,6 +1,6 @@
-//! [`Proxy`]: stands before a broker, holds back what either side sends, and cuts connections.
+//! [`Proxy`]: stands before a broker, holds back or loses what is sent, and cuts connections.
 
-use std::net::Ipv4Addr;
+use std::{io, net::Ipv4Addr};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -10,45 +10,71 @@ use tokio::{
 };
 
 /// Passes on bytes, on a port of its own, until it is told otherwise.
+#[derive(Debug)]
 pub struct Proxy {
     port: u16,
     rules: watch::Sender<Rules>,
     task: JoinHandle<()>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Rules {
-    holds_requests: bool,
-    holds_replies: bool,
+    requests: Rule,
+    replies: Rule,
     cuts: usize,
 }
 
+/// What becomes of what one side sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Rule {
+    #[default]
+    Pass,
+    Hold,
+    Lose,
+}
+
 impl Proxy {
-    /// Before the broker at this port.
-    pub async fn start(broker: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
+    /// Before the broker at this port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// When there is no free port.
+    pub async fn start(broker: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
         let (rules, rule) = watch::channel(Rules::default());
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(serve(client, broker, rule.clone()));
             }
         });
-        Self { port, rules, task }
+        Ok(Self { port, rules, task })
     }
 
+    /// Its own port of 127.0.0.1.
+    #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
     /// What clients send is held back from now on.
     pub fn hold_requests(&self) {
-        self.rules.send_modify(|rules| rules.holds_requests = true);
+        self.rules.send_modify(|rules| rules.requests = Rule::Hold);
     }
 
     /// What the broker sends is held back from now on.
     pub fn hold_replies(&self) {
-        self.rules.send_modify(|rules| rules.holds_replies = true);
+        self.rules.send_modify(|rules| rules.replies = Rule::Hold);
+    }
+
+    /// What the broker sends is lost from now on.
+    pub fn lose_replies(&self) {
+        self.rules.send_modify(|rules| rules.replies = Rule::Lose);
+    }
+
+    /// Both sides are heard again, and what was held back as well.
+    pub fn relieve(&self) {
+        self.rules.send_modify(|rules| *rules = Rules { cuts: rules.cuts, ..Rules::default() });
     }
 
     /// Cuts every connection, and what is held back is lost with it. New ones are served.
@@ -63,6 +89,7 @@ impl Drop for Proxy {
     }
 }
 
+/// Whichever side ends first takes both connections along.
 async fn serve(client: TcpStream, broker: u16, mut rules: watch::Receiver<Rules>) {
     let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, broker)).await else { return };
     let cuts = rules.borrow_and_update().cuts;
@@ -70,8 +97,8 @@ async fn serve(client: TcpStream, broker: u16, mut rules: watch::Receiver<Rules>
     let (from_broker, to_broker) = broker.into_split();
     let (requests, replies) = (rules.clone(), rules.clone());
     tokio::select! {
-        () = pass_on(from_client, to_broker, requests, |rules| rules.holds_requests) => {}
-        () = pass_on(from_broker, to_client, replies, |rules| rules.holds_replies) => {}
+        () = pass_on(from_client, to_broker, requests, |rules| rules.requests) => {}
+        () = pass_on(from_broker, to_client, replies, |rules| rules.replies) => {}
         _ = rules.wait_for(|rules| rules.cuts > cuts) => {}
     }
 }
@@ -80,14 +107,18 @@ async fn pass_on(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut rules: watch::Receiver<Rules>,
-    holds: fn(&Rules) -> bool,
+    rule: fn(&Rules) -> Rule,
 ) {
     let cuts = rules.borrow_and_update().cuts;
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let may_go_on = |rules: &Rules| rules.cuts > cuts || !holds(rules);
-        let is_cut = !rules.wait_for(may_go_on).await.is_ok_and(|rules| rules.cuts == cuts);
-        if is_cut || to.write_all(&buffer[..length]).await.is_err() {
+        let may_go_on = |rules: &Rules| rules.cuts > cuts || rule(rules) != Rule::Hold;
+        let Ok(now) = rules.wait_for(may_go_on).await.map(|now| *now) else { return };
+        if now.cuts > cuts {
+            return;
+        }
+        let passed = buffer.get(..length).unwrap_or_default();
+        if rule(&now) == Rule::Pass && to.write_all(passed).await.is_err() {
             return;
         }
     }

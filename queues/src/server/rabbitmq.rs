@@ -1,10 +1,9 @@
-//! [`Server`]: a RabbitMQ of the test's own, on free ports of 127.0.0.1, with its data in a temporary directory.
+//! [`RabbitMq`]: a RabbitMQ of the test's own.
 
 use std::{
     fs,
-    hash::{BuildHasher, Hasher, RandomState},
-    io::{Read, Write},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    io::{self, Read, Write},
+    net::{Ipv4Addr, TcpStream},
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, Stdio},
@@ -15,19 +14,21 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::{
+    port,
+    watchdog::{Watchdog, end},
+};
+
 /// Debian puts a script in the PATH that starts it as another user, and only with the directories of the system.
 const PROGRAMS: [&str; 2] = ["/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"];
 const READY_WITHIN: Duration = Duration::from_secs(90);
 const STOPPED_WITHIN: Duration = Duration::from_secs(60);
 const POLL_EVERY: Duration = Duration::from_millis(20);
 const CONNECTION_HEADER: [u8; 8] = *b"AMQP\x00\x00\x09\x01";
-/// Kills what it is told to, and removes the data, when the test's process has ended in whatever way: servers in statics
-/// are not dropped.
-const WATCHDOG: &str =
-    "read -r _; kill -9 $1 $2; for _ in 1 2 3 4 5 6 7 8 9; do kill -0 $1 && sleep 0.2; done; rm -rf \"$0\"";
 
 /// A RabbitMQ with its data; killed when dropped.
-pub struct Server {
+#[derive(Debug)]
+pub struct RabbitMq {
     ports: Ports,
     /// Where Erlang's nodes look each other up; it would start one for the whole machine otherwise.
     names: Child,
@@ -37,92 +38,111 @@ pub struct Server {
 }
 
 /// From a start to the next stop.
+#[derive(Debug)]
 struct Run {
+    watchdog: Option<Watchdog>,
     broker: Child,
-    watchdog: Child,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Ports {
     amqp: u16,
     nodes: u16,
     names: u16,
 }
 
-impl Server {
+impl RabbitMq {
     /// Starts an empty one, and waits until it serves.
-    pub fn start() -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When there is no such program, or it does not serve within 90 s; with its log then.
+    pub fn start() -> io::Result<Self> {
         Self::with("")
     }
 
     /// With further arguments for Erlang, such as `-rabbit consumer_timeout 1000`.
-    pub fn with(args: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("redsync-rabbitmq-").tempdir().expect("a directory");
-        let ports = Ports { amqp: free_port(), nodes: free_port(), names: free_port() };
-        let config = format!("listeners.tcp.1 = 127.0.0.1:{}\n", ports.amqp);
-        fs::write(dir.path().join("rabbitmq.conf"), config).expect("writable");
-        fs::write(dir.path().join("env.conf"), "").expect("writable");
-        let names = Command::new("epmd")
-            .args(["-address", "127.0.0.1", "-port", &ports.names.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("epmd comes with Erlang");
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn with(args: &str) -> io::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("redsync-rabbitmq-").tempdir()?;
+        let ports = Ports { amqp: port::free()?, nodes: port::free()?, names: port::free()? };
+        fs::write(dir.path().join("rabbitmq.conf"), format!("listeners.tcp.1 = 127.0.0.1:{}\n", ports.amqp))?;
+        fs::write(dir.path().join("env.conf"), "")?;
+        let names = start_names(ports.names)?;
         let mut server = Self { ports, names, run: None, dir, args: args.to_owned() };
-        server.restart();
-        server
+        server.restart()?;
+        Ok(server)
     }
 
+    /// Its port of 127.0.0.1, which stays the same over restarts.
+    #[must_use]
     pub fn port(&self) -> u16 {
         self.ports.amqp
     }
 
+    /// Where clients find it.
+    #[must_use]
     pub fn url(&self) -> String {
-        url(self.port())
+        Self::url_of(self.port())
     }
 
-    /// Stops it in order.
-    pub fn stop(&mut self) {
-        let Some(mut run) = self.run.take() else { return };
-        kill_process(Pid::from_child(&run.broker), Signal::TERM).expect("our own");
+    /// Where clients find one that listens at this port of 127.0.0.1, or what stands before it.
+    #[must_use]
+    pub fn url_of(port: u16) -> String {
+        format!("amqp://127.0.0.1:{port}")
+    }
+
+    /// Stops it in order, and returns once it is gone. After a minute it is killed.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be told to.
+    pub fn stop(&mut self) -> io::Result<()> {
+        let Some(mut run) = self.run.take() else { return Ok(()) };
+        kill_process(Pid::from_child(&run.broker), Signal::TERM)?;
         let deadline = Instant::now() + STOPPED_WITHIN;
-        while run.broker.try_wait().expect("our own").is_none() && Instant::now() < deadline {
+        while run.broker.try_wait()?.is_none() && Instant::now() < deadline {
             thread::sleep(POLL_EVERY);
         }
-        run.end();
+        Ok(())
     }
 
-    /// Ends it as a crash does.
+    /// Ends it as a crash does (SIGKILL), and returns once it is gone.
     pub fn kill(&mut self) {
-        if let Some(mut run) = self.run.take() {
-            run.end();
-        }
+        self.run = None;
     }
 
-    /// Starts it again with its data, on the same port.
-    pub fn restart(&mut self) {
+    /// Starts it again with its data, on the same port. One that still runs is killed before.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
-        let broker = self.spawn();
-        let pids = [broker.id().to_string(), self.names.id().to_string()];
-        let mut run = Run { watchdog: watch(self.dir.path(), &pids), broker };
+        let broker = self.spawn()?;
+        let pids = [broker.id(), self.names.id()];
+        let mut run = Run { watchdog: None, broker };
+        run.watchdog = Some(Watchdog::over(self.dir.path(), &pids)?);
         let deadline = Instant::now() + READY_WITHIN;
         while !serves(self.port()) {
-            let ended = run.broker.try_wait().expect("our own");
+            let ended = run.broker.try_wait()?;
             if ended.is_some() || Instant::now() > deadline {
-                run.end();
-                panic!("RabbitMQ does not serve: {ended:?}\n{}", self.log());
+                return Err(io::Error::other(format!("RabbitMQ does not serve: {ended:?}\n{}", self.log())));
             }
             thread::sleep(POLL_EVERY);
         }
         self.run = Some(run);
+        Ok(())
     }
 
-    fn spawn(&self) -> Child {
+    fn spawn(&self) -> io::Result<Child> {
         let (dir, Ports { nodes, names, .. }) = (self.dir.path(), self.ports);
-        let output = fs::File::options().create(true).append(true).open(dir.join("log")).expect("writable");
-        let program = PROGRAMS.into_iter().find(|program| Path::new(program).exists()).unwrap_or(PROGRAMS[1]);
+        let output = fs::File::options().create(true).append(true).open(dir.join("log"))?;
+        let program =
+            PROGRAMS.into_iter().find(|program| Path::new(program).exists()).unwrap_or("rabbitmq-server");
         Command::new(program)
             .current_dir(dir)
             .env("HOME", dir)
@@ -146,12 +166,15 @@ impl Server {
             // Its script then becomes Erlang's machine, whose process id is the child's.
             .env("RABBITMQ_ALLOW_INPUT", "1")
             .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("a file"))
+            .stdout(output.try_clone()?)
             .stderr(output)
             // Ctrl-C at the terminal is for the test, which then ends the server as always.
             .process_group(0)
             .spawn()
-            .expect("RabbitMQ can be started (Debian: apt-get install rabbitmq-server)")
+            .map_err(|error| {
+                let install = "Debian: apt-get install rabbitmq-server";
+                io::Error::new(error.kind(), format!("RabbitMQ cannot be started ({install}): {error}"))
+            })
     }
 
     fn log(&self) -> String {
@@ -159,44 +182,31 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RabbitMq {
     fn drop(&mut self) {
         self.kill();
         end(&mut self.names);
     }
 }
 
-impl Run {
+impl Drop for Run {
     /// Kills the broker before its watchdog, which knows it by its id, and reaps it after.
-    fn end(&mut self) {
+    fn drop(&mut self) {
         let _ = self.broker.kill();
-        end(&mut self.watchdog);
+        self.watchdog = None;
         end(&mut self.broker);
     }
 }
 
-/// The URL of a broker that listens here.
-pub fn url(port: u16) -> String {
-    format!("amqp://127.0.0.1:{port}")
-}
-
-fn watch(dir: &Path, pids: &[String; 2]) -> Child {
-    Command::new("/bin/sh")
-        .args(["-c", WATCHDOG])
-        .arg(dir)
-        .args(pids)
-        .stdin(Stdio::piped())
+fn start_names(port: u16) -> io::Result<Child> {
+    Command::new("epmd")
+        .args(["-address", "127.0.0.1", "-port", &port.to_string()])
+        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
-        .expect("a shell")
-}
-
-/// Both fail only when it has been reaped already.
-fn end(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
+        .map_err(|error| io::Error::new(error.kind(), format!("epmd, which comes with Erlang: {error}")))
 }
 
 /// Whether a broker greets here: it sends a frame that begins with a 1.
@@ -207,16 +217,7 @@ fn serves(port: u16) -> bool {
         stream.write_all(&CONNECTION_HEADER)?;
         let mut first = [0];
         stream.read_exact(&mut first)?;
-        Ok::<_, std::io::Error>(first == [1])
+        Ok::<_, io::Error>(first == [1])
     };
     greeted().unwrap_or(false)
-}
-
-/// Below those that the kernel gives to outgoing connections, so that it is still free for a restart.
-fn free_port() -> u16 {
-    let draw = || 10_000 + u16::try_from(RandomState::new().build_hasher().finish() % 22_000).expect("small");
-    std::iter::repeat_with(draw)
-        .take(100)
-        .find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
-        .expect("a free port")
 }

@@ -1,0 +1,112 @@
+//! [`Outbox`]: where jobs are published; the same face for every broker.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::HeaderMap;
+use lapin::{Connection, ConnectionProperties, types::FieldTable};
+use redsync_core::{LockToken, Runtime};
+use redsync_queue::{
+    Envelope, PublishError, amqp, nats,
+    streams::{self, Fields},
+};
+use tokio::sync::Mutex;
+
+use crate::{
+    Failure,
+    broker::{Address, Broker},
+    history::Job,
+    inbox,
+};
+
+/// How long a stream's server may take to answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
+/// Publishes one job after the other, over a connection that is made again when it has failed.
+pub(crate) struct Outbox {
+    address: Address,
+    runtime: Arc<dyn Runtime>,
+    open: Mutex<Option<Open>>,
+}
+
+enum Open {
+    Streams(streams::Publisher),
+    Nats(nats::Publisher),
+    Amqp { publisher: amqp::Publisher, _connection: Connection },
+}
+
+impl Outbox {
+    pub(crate) fn new(address: Address, runtime: Arc<dyn Runtime>) -> Self {
+        Self { address, runtime, open: Mutex::default() }
+    }
+
+    /// Connects, where it is not yet connected.
+    pub(crate) async fn open(&self) -> Result<(), Failure> {
+        let mut open = self.open.lock().await;
+        if open.is_none() {
+            *open = Some(self.connect().await?);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn publish(&self, token: LockToken, job: &Job) -> Result<(), PublishError<Failure>> {
+        self.open().await.map_err(PublishError::NotPublished)?;
+        let mut open = self.open.lock().await;
+        let published = match &*open {
+            Some(open) => open.publish(&token, job.body()).await,
+            None => Err(PublishError::NotPublished("another publisher has lost the connection".into())),
+        };
+        if published.is_err() {
+            *open = None;
+        }
+        published
+    }
+
+    async fn connect(&self) -> Result<Open, Failure> {
+        let address = &self.address;
+        Ok(match address.broker {
+            Broker::Streams => {
+                let node = redsync_redis_rs::RedisNode::open(&address.url)?;
+                let server = streams::Server::new(node, Arc::clone(&self.runtime)).timeout(ANSWERS_WITHIN);
+                Open::Streams(streams::Publisher::new(server, address.queue.as_str()))
+            }
+            Broker::Nats => {
+                let jetstream = inbox::jetstream(address).await?;
+                Open::Nats(nats::Publisher::new(jetstream, address.queue.clone()))
+            }
+            Broker::RabbitMq => {
+                let connection = Connection::connect(&address.url, ConnectionProperties::default()).await?;
+                let publisher = amqp::Publisher::new(&connection, "", &address.queue).await?;
+                Open::Amqp { publisher, _connection: connection }
+            }
+        })
+    }
+}
+
+impl Open {
+    async fn publish(&self, token: &LockToken, body: String) -> Result<(), PublishError<Failure>> {
+        match self {
+            Self::Streams(publisher) => {
+                let mut headers = Fields::new();
+                Envelope::plain().put(token, &mut headers);
+                publisher.publish(headers, body).await.map_err(boxed)
+            }
+            Self::Nats(publisher) => {
+                let mut headers = HeaderMap::new();
+                Envelope::plain().put(token, &mut headers);
+                publisher.publish(headers, body).await.map_err(boxed)
+            }
+            Self::Amqp { publisher, .. } => {
+                let mut headers = FieldTable::default();
+                Envelope::plain().put(token, &mut headers);
+                publisher.publish(headers, body).await.map_err(boxed)
+            }
+        }
+    }
+}
+
+fn boxed<E: std::error::Error + Send + Sync + 'static>(error: PublishError<E>) -> PublishError<Failure> {
+    match error {
+        PublishError::NotPublished(error) => PublishError::NotPublished(error.into()),
+        PublishError::Unknown(error) => PublishError::Unknown(error.into()),
+    }
+}

@@ -1,0 +1,4 @@
+//! Jobs through RabbitMQ, with workers that are killed.
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "tests state what they expect")]
+
+redsync_queues::tests!(RabbitMq);
