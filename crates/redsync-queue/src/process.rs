@@ -3,7 +3,7 @@
 //! | the job | its lock | its message |
 //! | --- | --- | --- |
 //! | is done | is kept until the broker knows, then released | is acknowledged |
-//! | is done, and the broker cannot be told | is left to its TTL | comes again, as far as anybody knows |
+//! | is done, and the broker cannot be told | is kept while that is tried, then released | comes again, as far as anybody knows |
 //! | has failed, or panicked | goes back to the token | is to come again |
 //! | has failed, and the lock cannot go back | is left to its TTL | is to come again after that |
 //! | was stopped since the lock is lost | is somebody else's, or nobody's | is to come again |
@@ -167,11 +167,7 @@ impl Worker {
         let told = guard.keep(settle(self, message, Told::Acknowledged, "")).await;
         // It was lost while the broker was told, and nobody knows whether it was.
         let Ok(told) = told else { return (LockEnd::Lost, Err(crate::Untold::Unheard)) };
-        if told.is_err() {
-            // Where the broker has heard it after all, nobody would come for the token.
-            guard.leave();
-            return (LockEnd::Left, told);
-        }
+        // Also where the broker has not heard it, as far as anybody knows: if it has after all, nobody comes for a token.
         let name = guard.name().to_owned();
         let lock = match guard.release().await {
             Ok(released) => LockEnd::Released(released),

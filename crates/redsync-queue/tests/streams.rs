@@ -67,6 +67,14 @@ impl Place {
         self.consumer_over(node(), node(), stream, name)
     }
 
+    /// Which settles by the proxy, and is not waited for where that loses something.
+    fn consumer_by(&self, proxy: &Proxy, name: &str) -> Consumer {
+        let node = redsync_fred::RedisNode::open(&proxy.url()).expect("a runtime");
+        let reader = redsync_fred::RedisNode::open(&self.server.url()).expect("a runtime");
+        let server = Server::new(node, Arc::clone(self.worker.runtime())).timeout(CLAIM / 2);
+        Consumer::new(server, reader, JOBS, GROUP, name).claim_after(CLAIM)
+    }
+
     fn consumer_over(&self, node: impl Node, reader: impl Node, stream: &str, name: &str) -> Consumer {
         let server = Server::new(node, Arc::clone(self.worker.runtime()));
         Consumer::new(server, reader, stream, GROUP, name).claim_after(CLAIM)
@@ -281,6 +289,45 @@ async fn a_job_that_fails_comes_again_with_its_lock() {
     place.worker.settled().await;
     assert_eq!(*tries.lock().expect("sound"), 2);
     assert!(!place.is_locked());
+}
+
+#[tokio::test]
+async fn a_job_that_is_done_keeps_no_lock_where_nobody_knows_whether_it_was_acknowledged() {
+    let place = Place::new().await;
+    for is_heard in [true, false] {
+        let proxy = Proxy::start(place.server.port()).expect("a port");
+        place.enqueue(b"job").await;
+        let delivery = next(&mut place.consumer_by(&proxy, "a")).await;
+        if is_heard {
+            proxy.lose_replies("XACK");
+        } else {
+            proxy.lose_requests("XACK");
+        }
+        let processed = Worker::new(place.worker.clone()).process(&delivery, async |_| Ok::<_, ()>(())).await;
+        assert!(matches!(processed.outcome, Outcome::Done(())), "{processed:?}");
+        assert!(processed.told.is_err(), "{processed:?}");
+        place.worker.settled().await;
+        assert!(!place.is_locked(), "it would be for as long as the job might have waited");
+        assert_eq!(place.pending() == 0, is_heard);
+    }
+}
+
+#[tokio::test]
+async fn what_is_done_is_deleted_also_where_that_is_tried_twice() {
+    let place = Place::new().await;
+    let proxy = Proxy::start(place.server.port()).expect("a port");
+    place.publisher().publish(Fields::new(), *b"job").await.expect("published");
+    for command in ["XDEL", "XACK"] {
+        let mut consumer = place.consumer_by(&proxy, "a").delete_done(true);
+        let delivery = next(&mut consumer).await;
+        proxy.lose_requests(command);
+        delivery.acknowledge().await.expect_err("half of it was not executed");
+        proxy.relieve();
+        let is_left = place.server.command(&["XLEN", JOBS]).expect("up") != server::Reply::Int(0);
+        assert_eq!(is_left, command == "XDEL", "what is left comes again");
+    }
+    assert_quiet(&mut place.consumer("b")).await;
+    assert_eq!(place.pending(), 0);
 }
 
 #[tokio::test]

@@ -66,11 +66,12 @@ impl Delivery {
 
     async fn finish(&self) -> Result<(), NodeError> {
         let Desk { server, stream, group, deletes, .. } = &*self.desk;
-        server.ask(words(["XACK", stream, group, &self.id]), 1).await?;
+        // Before it is acknowledged: what fails in between is found by the next claim, and nobody looks for what was
+        // acknowledged and not deleted.
         if *deletes {
             server.ask(words(["XDEL", stream, &self.id]), 1).await?;
         }
-        Ok(())
+        server.ask(words(["XACK", stream, group, &self.id]), 1).await.map(drop)
     }
 
     /// Makes it look as if nothing was heard of it for this long, and says whether the group still waits for it: another
