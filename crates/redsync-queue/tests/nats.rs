@@ -464,7 +464,7 @@ async fn a_lock_goes_through_the_queue_with_its_job() {
 /// Hands a lock over through a proxy that loses the confirmation; `meanwhile` goes on when the message is stored.
 async fn hand_over_cut<F: Future<Output = ()>>(
     lane: &Lane,
-    server: &Server,
+    server: &Nats,
     redsync: &redsync_core::Redsync,
     meanwhile: F,
 ) -> HandOverError<Error> {
