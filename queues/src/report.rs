@@ -27,6 +27,14 @@ pub struct Report {
     pub violations: Vec<String>,
 }
 
+impl Report {
+    /// Whether nothing was wrong.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.violations.is_empty()
+    }
+}
+
 /// Returns a table with a line for each run.
 #[must_use]
 pub fn table(reports: &[Report]) -> String {
@@ -64,12 +72,4 @@ pub fn table(reports: &[Report]) -> String {
         let _ = write!(table, "{cells}");
     }
     table
-}
-
-impl Report {
-    /// Whether nothing was wrong.
-    #[must_use]
-    pub fn is_well(&self) -> bool {
-        self.violations.is_empty()
-    }
 }

@@ -62,7 +62,7 @@ pub fn run(scenario: Scenario, broker: Broker, program: &Path) -> Result<Report,
         match scenario {
             Scenario::Killed => killed::play(Play::start(broker, program, true, SHORT_TTL).await?).await,
             Scenario::Failing => failing::play(Play::start(broker, program, true, SHORT_TTL).await?).await,
-            Scenario::Unknown => unknown::play(Play::start(broker, program, true, SHORT_TTL).await?).await,
+            Scenario::Unknown => unknown::play(Play::start(broker, program, true, unknown::TTL).await?).await,
             Scenario::Expired => expired::play(broker, program).await,
             Scenario::Rough => load::play(broker, program, Load::small(true)).await,
             Scenario::Calm => load::play(broker, program, Load::small(false)).await,

@@ -118,7 +118,22 @@ impl Stage {
 
     /// What is still there; messages that a worker of RabbitMQ has are not counted while it runs.
     pub(crate) async fn left(&self) -> Result<Left, Failure> {
-        Ok(Left { locks: self.held()?, messages: self.count(&self.address.queue).await? })
+        let messages = match &self.broker {
+            Running::Redis(_) | Running::RabbitMq(_) => self.count(&self.address.queue).await?,
+            Running::Nats(_) => self.to_deliver().await?,
+        };
+        Ok(Left { locks: self.held()?, messages })
+    }
+
+    /// How many messages the consumer of NATS has yet to deliver, or to hear of.
+    ///
+    /// The stream may have more: a server that was killed may know of the acknowledgement of a message that it has not
+    /// removed, and which it does not deliver any more. nats-server 2.9 leaves them there.
+    async fn to_deliver(&self) -> Result<u64, Failure> {
+        let jetstream = inbox::jetstream(&self.address).await?;
+        let pull = inbox::pull(&self.address, &jetstream).await?;
+        let info = pull.cached_info();
+        Ok(info.num_pending + u64::try_from(info.num_ack_pending)?)
     }
 
     /// Waits until nothing is left, and returns what is left when the time is over.

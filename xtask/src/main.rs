@@ -14,6 +14,7 @@ mod lint;
 mod matrix;
 mod miri;
 mod nightly;
+mod queues;
 mod setup;
 mod sim;
 mod tally;
@@ -45,6 +46,8 @@ usage: cargo xtask <chore>
          contend in many processes while real servers fail, and check what they saw
   bench [--rounds N] [--millis N] [--out DIR]
          measure locks beside the bare commands over the same client, on real servers of its own
+  queues [--jobs N] [--names N] [--workers N] [--minutes M] [--broker streams|nats|rabbitmq]
+         send jobs through real brokers while workers are killed and brokers restarted, and without, and check the history
   fuzz [--seconds N] [TARGET]
          run the fuzz targets for N seconds each (30), with a nightly compiler
   miri   run the core's tests in Miri, with a nightly compiler";
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         ["explore", args @ ..] => exit(explore::run(args)),
         ["chaos", args @ ..] => exit(chaos::run(args)),
         ["bench", args @ ..] => exit(bench::run(args)),
+        ["queues", args @ ..] => exit(queues::run(args)),
         ["fuzz", args @ ..] => exit(fuzz::run_chore(args)),
         ["miri"] => exit(miri::run()),
         ["help" | "-h" | "--help"] => {

@@ -44,7 +44,7 @@ impl Load {
     /// What a test has time for.
     #[must_use]
     pub fn small(is_rough: bool) -> Self {
-        Self { jobs: 600, names: 20, workers: 4, is_rough, within: Duration::from_secs(60) }
+        Self { jobs: 600, names: 20, workers: 4, is_rough, within: Duration::from_secs(120) }
     }
 }
 

@@ -26,6 +26,9 @@ const WORKERS: usize = 3;
 /// The longest time from the beginning of a publishing to the cut.
 const RACE_MS: u64 = 20;
 
+/// The locks' TTL: longer than what it takes until a publishing has failed.
+pub(super) const TTL: Duration = Duration::from_secs(6);
+
 pub(super) async fn play(mut play: Play) -> Result<Report, Failure> {
     let stage = &play.stage;
     let trouble = Trouble::before(stage.address.broker, stage.broker_port()).await?;
@@ -34,6 +37,9 @@ pub(super) async fn play(mut play: Play) -> Result<Report, Failure> {
     let mut held = Vec::new();
     for number in 0..2 * CUTS {
         held.push(nobody_is_there(&mut play, &trouble, &desk, number < CUTS, &log).await?);
+        for (guard, _) in &held {
+            guard.extend().await?;
+        }
     }
     play.crew.hire(WORKERS, Manner::Plain)?;
     // Those that were stored are delivered, and nobody is let in while this process has their locks.
