@@ -32,7 +32,12 @@ impl Envelope {
     }
 
     /// Puts the token into the headers of a message.
+    ///
+    /// With the feature `opentelemetry` also the context of the current span: see [Traces](crate#traces).
     pub fn put(&self, token: &LockToken, headers: &mut impl Carrier) {
+        // First, so that whatever a propagator writes is not in the place of the token.
+        #[cfg(feature = "opentelemetry")]
+        crate::trace::context::inject(headers);
         headers.set(TOKEN_HEADER, self.write(token));
     }
 

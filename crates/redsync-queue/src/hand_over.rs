@@ -3,6 +3,9 @@
 use std::{fmt, time::Duration};
 
 use redsync_core::{Error, ErrorKind, Guard, GuardError, LockToken, Redsync};
+use tracing::Instrument as _;
+
+use crate::trace;
 
 /// Why a message was not published, or may not have been.
 #[derive(Debug)]
@@ -69,6 +72,17 @@ where
     P: FnOnce(LockToken) -> F,
     F: Future<Output = Result<T, PublishError<E>>>,
 {
+    let span = trace::of_hand_over(guard.name(), guard.fence());
+    let handed_over = send(guard, wait, publish).instrument(span.clone()).await;
+    span.record("outcome", handed_over.as_ref().map_or_else(HandOverError::name, |_| "published"));
+    handed_over
+}
+
+async fn send<P, F, T, E>(guard: Guard, wait: Duration, publish: P) -> Result<T, HandOverError<E>>
+where
+    P: FnOnce(LockToken) -> F,
+    F: Future<Output = Result<T, PublishError<E>>>,
+{
     let redsync = guard.redsync();
     let token = guard.hand_over(wait).await.map_err(HandOverError::NotHandedOver)?;
     let parcel = Parcel { redsync, token: token.clone(), is_settled: false };
@@ -116,6 +130,17 @@ impl Drop for Parcel {
     fn drop(&mut self) {
         if !self.is_settled {
             self.redsync.withdraw(self.token.clone());
+        }
+    }
+}
+
+impl<E> HandOverError<E> {
+    /// What it is called in a span.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NotHandedOver(_) => "not_handed_over",
+            Self::NotPublished { .. } => "not_published",
+            Self::Unknown { .. } => "unknown",
         }
     }
 }

@@ -15,6 +15,34 @@
 //! | a Redis stream, with the feature `streams` | [`streams`] |
 //! | NATS JetStream, with the feature `nats` | [`nats`] |
 //! | a queue of your own | [`Message`] |
+//!
+//! # Traces
+//!
+//! [`hand_over`] and [`Worker::process`] run in spans of `tracing`, `hand_over_lock` and `process_job`, both at the level
+//! `INFO`: with the lock's name (`lock`), its fencing number (`fence`), and at the end with the `outcome`, which is missing
+//! where the call was dropped; the worker's also says whether the message was `redelivered`. A handler's own spans are below
+//! the worker's.
+//!
+//! With the feature `opentelemetry` a trace goes through the queue: [`Envelope::put`] writes the context of the current span
+//! into the headers, beside the token, and the worker's span goes on from there. What is written, and looked for, is up to
+//! OpenTelemetry's global propagator, of which there is none until the application sets one:
+//!
+//! ```
+//! # #[cfg(feature = "opentelemetry")] {
+//! use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SdkTracerProvider};
+//! use opentelemetry::trace::TracerProvider as _;
+//! use tracing_subscriber::layer::SubscriberExt as _;
+//!
+//! opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+//! let provider = SdkTracerProvider::builder().build(); // with an exporter
+//! let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("reports"));
+//! tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))?;
+//! # }
+//! # Ok::<_, tracing::subscriber::SetGlobalDefaultError>(())
+//! ```
+//!
+//! Of a message without a context, the worker's span is where it is called. The context is no more to be trusted than
+//! whoever can write into the queue; a [signed](Envelope) token does not cover it.
 
 #[cfg(feature = "amqp")]
 pub mod amqp;
@@ -35,6 +63,7 @@ mod process;
 mod settle;
 #[cfg(feature = "streams")]
 pub mod streams;
+mod trace;
 
 pub use carrier::Carrier;
 pub use consume::{Source, consume};

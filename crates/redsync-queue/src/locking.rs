@@ -1,6 +1,7 @@
 //! How a worker comes by the lock of a message, or what becomes of the message without.
 
 use redsync_core::{Error, ErrorKind, Guard, LockToken, TokenError};
+use tracing::Span;
 
 use crate::{Discard, Message, NotLocked, Otherwise, Told, Worker};
 
@@ -17,12 +18,13 @@ pub(crate) struct Refused {
 }
 
 impl Worker {
-    pub(crate) async fn lock<M: Message>(&self, message: &M) -> Result<Locked, Refused> {
+    pub(crate) async fn lock<M: Message>(&self, span: &Span, message: &M) -> Result<Locked, Refused> {
         let token = match self.envelope.take(message.headers()) {
             Some(Ok(token)) => token,
             Some(Err(error)) => return Err(self.unreadable(error)),
             None => return Err(Refused::by(self.policy.missing, NotLocked::Missing)),
         };
+        span.record("lock", token.name());
         match self.mutex(&token).adopt(&token).await {
             Ok(guard) => Ok(Locked { token, guard }),
             Err(error) => self.without(message, token, error).await,

@@ -99,6 +99,35 @@ pub enum Untold<B> {
     Unheard,
 }
 
+impl<T, E> Outcome<T, E> {
+    /// What it is called in a span.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Failed(_) => "failed",
+            Self::Lost(_) => "lost",
+            Self::NotLocked(why) => why.name(),
+        }
+    }
+}
+
+impl NotLocked {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Damaged(_) => "damaged",
+            Self::Forged(_) => "forged",
+            Self::Foreign(_) => "foreign",
+            Self::Expired(_) => "expired",
+            Self::Abandoned(_) => "abandoned",
+            Self::AlreadyAdopted(_) => "already_adopted",
+            Self::Taken(_) => "taken",
+            Self::Unreachable(_) => "unreachable",
+            Self::Settled => "settled",
+        }
+    }
+}
+
 impl fmt::Display for NotLocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -21,12 +21,14 @@ use futures_util::{
     future::{Either, select},
 };
 use redsync_core::{Guard, LockToken, Lost, Mutex, Redsync};
+use tracing::{Instrument as _, Span};
 
 use crate::{
     Envelope, LockEnd, Message, Outcome, Policy, Processed, Told,
     beat::beat,
     locking::{Locked, Refused},
     settle::settle,
+    trace,
 };
 
 /// Works on the jobs of messages, under the locks that come with them.
@@ -101,21 +103,46 @@ impl Worker {
         H: FnOnce(Work) -> F,
         F: Future<Output = Result<T, E>>,
     {
-        let beats = pin!(beat(message, &**self.redsync.runtime()));
-        match select(pin!(self.process_silently(message, handler)), beats).await {
-            Either::Left((processed, _)) => processed,
-            Either::Right((never, _)) => match never {},
-        }
+        let span = trace::of_job(message);
+        let processed = self.process_in(&span, message, handler).instrument(span.clone()).await;
+        span.record("outcome", processed.outcome.name());
+        processed
     }
 
-    async fn process_silently<M, H, F, T, E>(&self, message: &M, handler: H) -> Processed<T, E, M::Error>
+    async fn process_in<M, H, F, T, E>(
+        &self,
+        span: &Span,
+        message: &M,
+        handler: H,
+    ) -> Processed<T, E, M::Error>
     where
         M: Message,
         H: FnOnce(Work) -> F,
         F: Future<Output = Result<T, E>>,
     {
-        match self.lock(message).await {
-            Ok(Locked { token, guard }) => self.work(message, &token, guard, handler).await,
+        let beats = pin!(beat(message, &**self.redsync.runtime()));
+        match select(pin!(self.process_silently(span, message, handler)), beats).await {
+            Either::Left((processed, _)) => processed,
+            Either::Right((never, _)) => match never {},
+        }
+    }
+
+    async fn process_silently<M, H, F, T, E>(
+        &self,
+        span: &Span,
+        message: &M,
+        handler: H,
+    ) -> Processed<T, E, M::Error>
+    where
+        M: Message,
+        H: FnOnce(Work) -> F,
+        F: Future<Output = Result<T, E>>,
+    {
+        match self.lock(span, message).await {
+            Ok(Locked { token, guard }) => {
+                span.record("fence", guard.fence());
+                self.work(message, &token, guard, handler).await
+            }
             Err(Refused { why, told }) => {
                 tracing::warn!(%why, ?told, "a job without a lock");
                 let told = settle(self, message, told, &why.to_string()).await;

@@ -1,0 +1,48 @@
+//! How the context of a trace is written into the headers of a message, and read from them.
+
+use std::collections::HashMap;
+
+use opentelemetry::{Context, global, propagation::Injector, trace::TraceContextExt as _};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::Carrier;
+
+/// Puts the context of the current span into the headers.
+pub(crate) fn inject(headers: &mut impl Carrier) {
+    let of_span = Span::current().context();
+    // Where the span is not for OpenTelemetry, or comes from its own API, that still knows what goes on.
+    let context = if of_span.has_active_span() { of_span } else { Context::current() };
+    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut Writer(headers)));
+}
+
+/// Lets the span, which has not begun yet, go on with the trace in the headers; without one it stays where it is.
+pub(crate) fn follow(span: &Span, headers: &(impl Carrier + ?Sized)) {
+    let parent = extract(headers);
+    if parent.has_active_span() {
+        // Without a layer for OpenTelemetry, or one that wants this span, there is nothing to be done.
+        drop(span.set_parent(parent));
+    }
+}
+
+fn extract(headers: &(impl Carrier + ?Sized)) -> Context {
+    global::get_text_map_propagator(|propagator| {
+        let read =
+            |field: &str| Some((field.to_lowercase(), headers.get(&field.to_lowercase())?.into_owned()));
+        let found: HashMap<String, String> = propagator.fields().filter_map(read).collect();
+        propagator.extract_with_context(&Context::new(), &found)
+    })
+}
+
+/// Headers as OpenTelemetry wants them.
+struct Writer<'a, C>(&'a mut C);
+
+impl<C: Carrier> Injector for Writer<'_, C> {
+    /// Leaves out what could not go into every header: no trace is worth a message.
+    fn set(&mut self, key: &str, value: String) {
+        let is_header = |text: &str| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if is_header(key) && is_header(&value) {
+            self.0.set(&key.to_lowercase(), value);
+        }
+    }
+}
