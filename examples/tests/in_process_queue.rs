@@ -27,17 +27,20 @@ fn on_three_servers_of_which_one_is_down() {
 }
 
 fn assert_story(urls: &[String]) {
-    let output = Command::new(program("handler_and_worker")).args(urls).output().expect("it starts");
+    let output = Command::new(program("in_process_queue")).args(urls).output().expect("it starts");
     let (told, trouble) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}{trouble}");
     let events = [
         "handler:  202 Accepted",
+        "handler:  409 Conflict",
         "worker 1: adopted the lock",
         "worker 2: left the delivery alone",
         "another delivery of its token was adopted",
-        "worker 1: failed (the disk is full), and gave the lock back",
-        "worker 2: adopted the lock",
-        "worker 2: done, released the lock (Held)",
+        "worker 1: failed (the disk is full), and gave the lock back to the job (ToDeliverAgain(200ms))",
+        "worker 2: adopted the lock, and writes report 7",
+        "worker 2: done, and released the lock (Acknowledged)",
+        "worker 2: adopted the lock, and finds report 7 written",
+        "queue:    empty",
     ];
     let places: Vec<_> = events.iter().map(|event| told.find(event).expect(event)).collect();
     assert!(places.is_sorted(), "{told}");

@@ -1,0 +1,80 @@
+//! NATS with JetStream.
+
+use std::time::Duration;
+
+use async_nats::{
+    HeaderMap,
+    jetstream::{
+        self, Context,
+        consumer::pull,
+        stream::{self, Stream},
+    },
+};
+use redsync_queue::{
+    Envelope, PublishError,
+    nats::{Consumer, Delivery, Error, Publisher},
+};
+use redsync_redis_rs::LockToken;
+
+use crate::BoxError;
+
+const JOBS: &str = "reports.jobs";
+const DEAD_LETTERS: &str = "dead.reports";
+
+pub(crate) struct Outbox(Publisher);
+
+impl Outbox {
+    pub(crate) async fn connect(url: &str) -> Result<Self, BoxError> {
+        let (jetstream, _) = connect(url).await?;
+        Ok(Self(Publisher::new(jetstream, JOBS)))
+    }
+
+    pub(crate) async fn publish(&self, token: &LockToken, report: &str) -> Result<(), PublishError<Error>> {
+        let mut headers = HeaderMap::new();
+        Envelope::plain().put(token, &mut headers);
+        self.0.publish(headers, report.to_owned()).await
+    }
+}
+
+pub(crate) struct Inbox(Consumer);
+
+impl Inbox {
+    /// After `ack_wait` without a word of its worker a job is another's.
+    pub(crate) async fn connect(url: &str, ack_wait: Duration) -> Result<Self, BoxError> {
+        let (jetstream, jobs) = connect(url).await?;
+        let durable_name = Some("workers".to_owned());
+        let config = pull::Config { durable_name, ack_wait, ..pull::Config::default() };
+        let pull = jobs.get_or_create_consumer("workers", config).await?;
+        Ok(Self(Consumer::new(pull, Publisher::new(jetstream, DEAD_LETTERS))?))
+    }
+}
+
+impl super::Inbox for Inbox {
+    type Job = Delivery;
+
+    async fn receive(&mut self) -> Result<Option<Delivery>, BoxError> {
+        Ok(self.0.receive().await?)
+    }
+
+    fn report(job: &Delivery) -> &[u8] {
+        job.body()
+    }
+}
+
+/// Whichever program comes first makes the streams.
+async fn connect(url: &str) -> Result<(Context, Stream), BoxError> {
+    let jetstream = jetstream::new(async_nats::connect(url).await?);
+    let stream = |name: &str, subject: &str| stream::Config {
+        name: name.to_owned(),
+        subjects: vec![subject.to_owned()],
+        ..stream::Config::default()
+    };
+    jetstream.get_or_create_stream(stream("dead", DEAD_LETTERS)).await?;
+    let jobs = jetstream
+        .get_or_create_stream(stream::Config {
+            retention: stream::RetentionPolicy::WorkQueue,
+            ..stream("reports", JOBS)
+        })
+        .await?;
+    Ok((jetstream, jobs))
+}

@@ -1,0 +1,62 @@
+//! Redis streams: the handler goes by one driver, the worker by the other.
+
+use std::{sync::Arc, time::Duration};
+
+use redsync_queue::{
+    Envelope, PublishError,
+    streams::{Consumer, Delivery, Fields, Publisher, Server},
+};
+use redsync_redis_rs::{LockToken, NodeError, Redsync};
+
+use crate::BoxError;
+
+const JOBS: &str = "reports";
+const GROUP: &str = "workers";
+
+pub(crate) struct Outbox(Publisher);
+
+impl Outbox {
+    pub(crate) fn connect(url: &str, redsync: &Redsync) -> Result<Self, BoxError> {
+        let node = redsync_redis_rs::RedisNode::open(url)?;
+        Ok(Self(Publisher::new(Server::new(node, Arc::clone(redsync.runtime())), JOBS)))
+    }
+
+    pub(crate) async fn publish(
+        &self,
+        token: &LockToken,
+        report: &str,
+    ) -> Result<(), PublishError<NodeError>> {
+        let mut headers = Fields::new();
+        Envelope::plain().put(token, &mut headers);
+        self.0.publish(headers, report).await
+    }
+}
+
+pub(crate) struct Inbox(Consumer);
+
+impl Inbox {
+    /// After `claim_after` without a word of its worker a job is another's.
+    pub(crate) fn connect(
+        url: &str,
+        redsync: &Redsync,
+        name: &str,
+        claim_after: Duration,
+    ) -> Result<Self, BoxError> {
+        let open = || redsync_fred::RedisNode::open(url);
+        let server = Server::new(open()?, Arc::clone(redsync.runtime()));
+        let consumer = Consumer::new(server, open()?, JOBS, GROUP, name);
+        Ok(Self(consumer.claim_after(claim_after).delete_done(true)))
+    }
+}
+
+impl super::Inbox for Inbox {
+    type Job = Delivery;
+
+    async fn receive(&mut self) -> Result<Option<Delivery>, BoxError> {
+        Ok(Some(self.0.receive().await?))
+    }
+
+    fn report(job: &Delivery) -> &[u8] {
+        job.body()
+    }
+}
