@@ -6,6 +6,7 @@ use std::{env, path::PathBuf};
 pub(crate) fn program(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a path");
     let program = test.ancestors().nth(2).expect("a target folder").join("examples").join(name);
-    assert!(program.is_file(), "no {}: `cargo test -p redsync-examples` builds it", program.display());
+    let package = env!("CARGO_PKG_NAME");
+    assert!(program.is_file(), "no {}: `cargo test -p {package}` builds it", program.display());
     program
 }

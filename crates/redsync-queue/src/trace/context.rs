@@ -46,3 +46,22 @@ impl<C: Carrier> Injector for Writer<'_, C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_no_header_can_carry_is_left_out() {
+        let mut headers = BTreeMap::<String, String>::new();
+        let mut writer = Writer(&mut headers);
+        for (key, value) in
+            [("X-B3-TraceId", "80f1"), ("tracestate", ""), ("baggage", "two\r\nlines"), ("größe", "1")]
+        {
+            writer.set(key, value.to_owned());
+        }
+        assert_eq!(headers, BTreeMap::from([("x-b3-traceid".to_owned(), "80f1".to_owned())]));
+    }
+}

@@ -1,6 +1,7 @@
 //! The lock travels with its job, in memory and on real servers, also when one is down.
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests state what they expect")]
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
 
 use std::process::Command;

@@ -12,11 +12,12 @@
 )]
 
 #[allow(dead_code, reason = "it is for other tests as well")]
-#[path = "../../crates/redsync-queue/tests/common/amqp_server.rs"]
+#[path = "../../../crates/redsync-queue/tests/common/amqp_server.rs"]
 mod amqp_server;
+#[path = "../../tests/common/mod.rs"]
 mod common;
 #[allow(dead_code, reason = "it is for other tests as well")]
-#[path = "../../crates/redsync-queue/tests/common/nats_server.rs"]
+#[path = "../../../crates/redsync-queue/tests/common/nats_server.rs"]
 mod nats_server;
 #[path = "common/processes.rs"]
 mod processes;
@@ -61,6 +62,7 @@ fn a_worker_that_is_to_end_finishes_its_report_or_gives_it_back() {
     let broker = server::Server::start().expect("a server binary");
     let shop = Shop::open::<server::Server>(broker.url());
     let (mut handler, address) = shop.handler();
+    assert_eq!(post(address, "/reports/all").0, 400);
 
     let mut finishing = shop.worker("a", &["--work", "1", "--grace", "600"]);
     assert_eq!(post(address, "/reports/7").0, 202);
@@ -141,7 +143,8 @@ fn play<B: Broker>(mut broker: B) {
     assert!(worker_ended.success() && has(&worker, "worker b: has ended"), "{worker:?}");
     assert!(handler_ended.success() && has(&handler, "handler: has ended"), "{handler:?}");
     let traces = traces(&worker, "process_job");
-    assert_eq!(traces.len(), 3, "{worker:#?}");
+    // What was sent to the broker that was away may have come after all, without a lock.
+    assert!(traces.len() >= 3, "{worker:#?}");
     assert!(traces.is_subset(&traces_of(&handler)), "{handler:#?}{worker:#?}");
 }
 

@@ -54,9 +54,9 @@ pub(crate) async fn run(place: Place, options: Handler) -> Result<(), BoxError> 
     Ok(())
 }
 
-async fn order(State(desk): State<Arc<Desk>>, Path(report): Path<String>) -> Response {
+async fn order(State(desk): State<Arc<Desk>>, Path(report): Path<u64>) -> Response {
     let span = info_span!("POST /reports/{id}", report, otel.kind = "server");
-    let answer = desk.order(&report).instrument(span).await;
+    let answer = desk.order(report).instrument(span).await;
     println!("handler: report {report}: {}", answer.status());
     // Who has the lock, and for how long, is nobody's business: in this time it is over if its holder is gone.
     let retry_after = [(RETRY_AFTER, desk.ttl.as_secs_f64().ceil().to_string())];
@@ -67,7 +67,7 @@ async fn order(State(desk): State<Arc<Desk>>, Path(report): Path<String>) -> Res
 }
 
 impl Desk {
-    async fn order(&self, report: &str) -> Answer {
+    async fn order(&self, report: u64) -> Answer {
         let mutex = self.redsync.mutex(format!("report:{report}")).ttl(self.ttl).fenced();
         let guard = match mutex.try_lock().await {
             Ok(guard) => guard,

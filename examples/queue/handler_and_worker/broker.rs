@@ -49,10 +49,10 @@ impl Outbox {
     }
 
     /// Sends the job with its lock, and waits until the broker has it.
-    pub(crate) async fn publish(&self, token: LockToken, report: &str) -> Result<(), PublishError<BoxError>> {
+    pub(crate) async fn publish(&self, token: LockToken, report: u64) -> Result<(), PublishError<BoxError>> {
         // So far nothing was sent.
         let connected = self.connected().await.map_err(PublishError::NotPublished)?;
-        let sent = timeout(PATIENCE, connected.publish(&token, report)).await;
+        let sent = timeout(PATIENCE, connected.publish(&token, &report.to_string())).await;
         let published = sent.unwrap_or_else(|late| Err(PublishError::Unknown(late.into())));
         if published.is_err() {
             *self.connected.lock().await = None;
