@@ -150,6 +150,6 @@ fn tell(worker: &str, processed: &Processed<(), &str, Infallible>) {
     };
     match &processed.told {
         Ok(told) => println!("{worker}: {outcome} ({told:?})"),
-        Err(never) => match *never {},
+        Err(error) => println!("{worker}: {outcome} ({error})"),
     }
 }

@@ -6,7 +6,7 @@ pub(crate) mod streams;
 
 use std::{sync::Arc, time::Duration};
 
-use redsync_queue::{Message, PublishError};
+use redsync_queue::PublishError;
 use redsync_redis_rs::{LockToken, Redsync};
 use tokio::{sync::Mutex, time::timeout};
 
@@ -17,17 +17,6 @@ use crate::{
 
 /// How long a broker may take to be reached, and how long to confirm a job.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Takes jobs out of a broker.
-pub(crate) trait Inbox {
-    type Job: Message;
-
-    /// The next one; `None` when there will be none. Nothing is lost when the future is dropped.
-    async fn receive(&mut self) -> Result<Option<Self::Job>, BoxError>;
-
-    /// Which report to write.
-    fn report(job: &Self::Job) -> &[u8];
-}
 
 /// Puts jobs into the broker, over a connection that is made when there is a job, and again after it has failed.
 pub(crate) struct Outbox {

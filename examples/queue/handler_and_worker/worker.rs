@@ -3,13 +3,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use redsync_fred::{Redsync, connect};
-use redsync_queue::{Message, Outcome, Processed, Told, Work};
+use redsync_queue::{Outcome, Processed, Source, Told, Untold, Work, consume};
 use tokio::time::{sleep, timeout};
 
 use crate::{
     BoxError,
     args::{Broker, Place, Worker},
-    broker::{Inbox, amqp, nats, streams},
+    broker::{amqp, nats, streams},
     stop::Stop,
 };
 
@@ -55,29 +55,35 @@ impl Bench {
     async fn serve(&self, place: &Place, redsync: &Redsync) -> Result<(), BoxError> {
         let Place { broker, url, ttl, .. } = place;
         match broker {
-            Broker::Amqp => self.work(amqp::Inbox::connect(url, Arc::clone(redsync.runtime())).await?).await,
-            Broker::Nats => self.work(nats::Inbox::connect(url, *ttl).await?).await,
-            Broker::Streams => self.work(streams::Inbox::connect(url, redsync, &self.name, *ttl)?).await,
+            Broker::Amqp => {
+                let runtime = Arc::clone(redsync.runtime());
+                let (_connection, jobs) = amqp::consume(url, runtime).await?;
+                self.work(jobs, redsync_queue::amqp::Delivery::body).await
+            }
+            Broker::Nats => {
+                let jobs = nats::consume(url, *ttl).await?;
+                self.work(jobs, redsync_queue::nats::Delivery::body).await
+            }
+            Broker::Streams => {
+                let jobs = streams::consume(url, redsync, &self.name, *ttl)?;
+                self.work(jobs, redsync_queue::streams::Delivery::body).await
+            }
         }
     }
 
-    async fn work<I: Inbox>(&self, mut inbox: I) -> Result<(), BoxError> {
+    /// One after the other; the one that is begun is finished, or given back when there is no time left.
+    async fn work<S: Source>(&self, mut jobs: S, body: impl Fn(&S::Message) -> &[u8]) -> Result<(), BoxError>
+    where
+        S::Error: Into<BoxError>,
+    {
         println!("worker {}: waits for jobs", self.name);
-        loop {
-            let job = tokio::select! {
-                biased;
-                () = self.stop.clone().wait() => return Ok(()),
-                job = inbox.receive() => job?,
-            };
-            let Some(job) = job else { return Ok(()) };
-            self.process::<I>(&job).await;
-        }
-    }
-
-    async fn process<I: Inbox>(&self, job: &I::Job) {
-        let report = String::from_utf8_lossy(I::report(job));
-        let processed = self.worker.process(job, |work| self.write(&report, work)).await;
-        println!("worker {}: report {report}: {}", self.name, told::<I>(&processed));
+        let body = &body;
+        let each = |job| async move {
+            let report = String::from_utf8_lossy(body(&job));
+            let processed = self.worker.process(&job, |work| self.write(&report, work)).await;
+            println!("worker {}: report {report}: {}", self.name, told(&processed));
+        };
+        consume(&mut jobs, 1, self.stop.clone().wait(), each).await.map_err(Into::into)
     }
 
     /// Takes its time, and does it under the number by which a table would refuse a worker that is late.
@@ -97,7 +103,7 @@ impl Bench {
 }
 
 /// What happened to a job, in words.
-fn told<I: Inbox>(processed: &Processed<(), Stopped, <I::Job as Message>::Error>) -> String {
+fn told<B: fmt::Display>(processed: &Processed<(), Stopped, B>) -> String {
     let outcome = match &processed.outcome {
         Outcome::Done(()) => "done".to_owned(),
         Outcome::Failed(why) => format!("failed, and the lock is the job's again: {why}"),
@@ -105,10 +111,11 @@ fn told<I: Inbox>(processed: &Processed<(), Stopped, <I::Job as Message>::Error>
         Outcome::NotLocked(why) => format!("not worked on: {why}"),
     };
     match &processed.told {
-        Ok(Told::Acknowledged) => outcome,
+        Ok(Told::Acknowledged | Told::Nothing) => outcome,
         Ok(Told::ToDeliverAgain(after)) => format!("{outcome}; comes again after {after:?}"),
         Ok(Told::DeadLettered) => format!("{outcome}; is with the dead letters"),
-        Err(error) => format!("{outcome}; but the broker was not told: {error}"),
+        Err(Untold::Failed(error)) => format!("{outcome}; but the broker was not told: {error}"),
+        Err(Untold::Unheard) => format!("{outcome}; but the broker has not answered"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lapin::{Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable};
 use redsync_queue::{
     Envelope, PublishError,
-    amqp::{Consumer, Delivery, Error, Publisher, Subscription},
+    amqp::{Consumer, Error, Publisher, Subscription},
 };
 use redsync_redis_rs::{LockToken, Runtime};
 
@@ -33,34 +33,16 @@ impl Outbox {
     }
 }
 
-pub(crate) struct Inbox {
-    consumer: Consumer,
-    /// Ends when it is dropped.
-    _connection: Connection,
-}
-
-impl Inbox {
-    pub(crate) async fn connect(url: &str, runtime: Arc<dyn Runtime>) -> Result<Self, BoxError> {
-        let connection = connect(url).await?;
-        // The one that is worked on, and some that wait to be delivered again.
-        let subscription = Subscription::new(JOBS, DEAD_LETTERS).prefetch(8);
-        Ok(Self {
-            consumer: Consumer::new(&connection, &subscription, runtime).await?,
-            _connection: connection,
-        })
-    }
-}
-
-impl super::Inbox for Inbox {
-    type Job = Delivery;
-
-    async fn receive(&mut self) -> Result<Option<Delivery>, BoxError> {
-        Ok(self.consumer.receive().await?)
-    }
-
-    fn report(job: &Delivery) -> &[u8] {
-        job.body()
-    }
+/// The connection ends when it is dropped.
+pub(crate) async fn consume(
+    url: &str,
+    runtime: Arc<dyn Runtime>,
+) -> Result<(Connection, Consumer), BoxError> {
+    let connection = connect(url).await?;
+    // The one that is worked on, and some that wait to be delivered again.
+    let subscription = Subscription::new(JOBS, DEAD_LETTERS).prefetch(8);
+    let consumer = Consumer::new(&connection, &subscription, runtime).await?;
+    Ok((connection, consumer))
 }
 
 /// Whichever program comes first makes the queues.

@@ -12,7 +12,7 @@ use async_nats::{
 };
 use redsync_queue::{
     Envelope, PublishError,
-    nats::{Consumer, Delivery, Error, Publisher},
+    nats::{Consumer, Error, Publisher},
 };
 use redsync_redis_rs::LockToken;
 
@@ -36,29 +36,13 @@ impl Outbox {
     }
 }
 
-pub(crate) struct Inbox(Consumer);
-
-impl Inbox {
-    /// After `ack_wait` without a word of its worker a job is another's.
-    pub(crate) async fn connect(url: &str, ack_wait: Duration) -> Result<Self, BoxError> {
-        let (jetstream, jobs) = connect(url).await?;
-        let durable_name = Some("workers".to_owned());
-        let config = pull::Config { durable_name, ack_wait, ..pull::Config::default() };
-        let pull = jobs.get_or_create_consumer("workers", config).await?;
-        Ok(Self(Consumer::new(pull, Publisher::new(jetstream, DEAD_LETTERS))?))
-    }
-}
-
-impl super::Inbox for Inbox {
-    type Job = Delivery;
-
-    async fn receive(&mut self) -> Result<Option<Delivery>, BoxError> {
-        Ok(self.0.receive().await?)
-    }
-
-    fn report(job: &Delivery) -> &[u8] {
-        job.body()
-    }
+/// After `ack_wait` without a word of its worker a job is another's.
+pub(crate) async fn consume(url: &str, ack_wait: Duration) -> Result<Consumer, BoxError> {
+    let (jetstream, jobs) = connect(url).await?;
+    let durable_name = Some("workers".to_owned());
+    let config = pull::Config { durable_name, ack_wait, ..pull::Config::default() };
+    let pull = jobs.get_or_create_consumer("workers", config).await?;
+    Ok(Consumer::new(pull, Publisher::new(jetstream, DEAD_LETTERS))?)
 }
 
 /// Whichever program comes first makes the streams.

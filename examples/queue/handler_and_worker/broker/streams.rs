@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use redsync_queue::{
     Envelope, PublishError,
-    streams::{Consumer, Delivery, Fields, Publisher, Server},
+    streams::{Consumer, Fields, Publisher, Server},
 };
 use redsync_redis_rs::{LockToken, NodeError, Redsync};
 
@@ -32,31 +32,15 @@ impl Outbox {
     }
 }
 
-pub(crate) struct Inbox(Consumer);
-
-impl Inbox {
-    /// After `claim_after` without a word of its worker a job is another's.
-    pub(crate) fn connect(
-        url: &str,
-        redsync: &Redsync,
-        name: &str,
-        claim_after: Duration,
-    ) -> Result<Self, BoxError> {
-        let open = || redsync_fred::RedisNode::open(url);
-        let server = Server::new(open()?, Arc::clone(redsync.runtime()));
-        let consumer = Consumer::new(server, open()?, JOBS, GROUP, name);
-        Ok(Self(consumer.claim_after(claim_after).delete_done(true)))
-    }
-}
-
-impl super::Inbox for Inbox {
-    type Job = Delivery;
-
-    async fn receive(&mut self) -> Result<Option<Delivery>, BoxError> {
-        Ok(Some(self.0.receive().await?))
-    }
-
-    fn report(job: &Delivery) -> &[u8] {
-        job.body()
-    }
+/// After `claim_after` without a word of its worker a job is another's.
+pub(crate) fn consume(
+    url: &str,
+    redsync: &Redsync,
+    name: &str,
+    claim_after: Duration,
+) -> Result<Consumer, BoxError> {
+    let open = || redsync_fred::RedisNode::open(url);
+    let server = Server::new(open()?, Arc::clone(redsync.runtime()));
+    let consumer = Consumer::new(server, open()?, JOBS, GROUP, name);
+    Ok(consumer.claim_after(claim_after).delete_done(true))
 }
