@@ -6,19 +6,11 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    missing_docs,
-    unreachable_pub,
     reason = "tests state what they expect"
 )]
 
-#[allow(dead_code, reason = "it is for other tests as well")]
-#[path = "../../../crates/redsync-queue/tests/common/amqp_server.rs"]
-mod amqp_server;
 #[path = "../../tests/common/mod.rs"]
 mod common;
-#[allow(dead_code, reason = "it is for other tests as well")]
-#[path = "../../../crates/redsync-queue/tests/common/nats_server.rs"]
-mod nats_server;
 #[path = "common/processes.rs"]
 mod processes;
 
@@ -26,6 +18,7 @@ use std::{collections::BTreeSet, net::SocketAddr};
 
 use common::program;
 use processes::{Program, post, post_while};
+use redsync_queues::server::{Nats, RabbitMq};
 use redsync_testkit::server::{self, Servers};
 use rustix::process::Signal;
 
@@ -49,12 +42,12 @@ fn over_redis_streams() {
 
 #[test]
 fn over_rabbitmq() {
-    play(amqp_server::Server::start());
+    play(RabbitMq::start().expect("a broker"));
 }
 
 #[test]
 fn over_nats() {
-    play(nats_server::Server::start());
+    play(Nats::start().expect("a broker"));
 }
 
 #[test]
@@ -195,35 +188,35 @@ impl Broker for server::Server {
     }
 }
 
-impl Broker for amqp_server::Server {
+impl Broker for RabbitMq {
     const NAME: &str = "amqp";
 
     fn url(&self) -> String {
-        amqp_server::Server::url(self)
+        RabbitMq::url(self)
     }
 
     fn kill(&mut self) {
-        amqp_server::Server::kill(self);
+        RabbitMq::kill(self);
     }
 
     fn restart(&mut self) {
-        amqp_server::Server::restart(self);
+        RabbitMq::restart(self).expect("as before");
     }
 }
 
-impl Broker for nats_server::Server {
+impl Broker for Nats {
     const NAME: &str = "nats";
 
     fn url(&self) -> String {
-        nats_server::Server::url(self)
+        Nats::url(self)
     }
 
     fn kill(&mut self) {
-        nats_server::Server::kill(self);
+        Nats::kill(self);
     }
 
     fn restart(&mut self) {
-        nats_server::Server::restart(self);
+        Nats::restart(self).expect("as before");
     }
 }
 
