@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::HeaderMap;
 use lapin::{Connection, ConnectionProperties, types::FieldTable};
-use redsync_core::{LockToken, Runtime};
+use redsync_core::{LockToken, Node, Request, Runtime};
 use redsync_queue::{
     Envelope, PublishError, amqp, nats,
     streams::{self, Fields},
@@ -61,16 +61,20 @@ impl Outbox {
         published
     }
 
+    /// Asks for something as well, where the client would connect later.
     async fn connect(&self) -> Result<Open, Failure> {
         let address = &self.address;
         Ok(match address.broker {
             Broker::Streams => {
                 let node = redsync_redis_rs::RedisNode::open(&address.url)?;
+                node.call(Request::command(vec![b"EXISTS".to_vec(), address.queue.clone().into()], 1))
+                    .await?;
                 let server = streams::Server::new(node, Arc::clone(&self.runtime)).timeout(ANSWERS_WITHIN);
                 Open::Streams(streams::Publisher::new(server, address.queue.as_str()))
             }
             Broker::Nats => {
                 let jetstream = inbox::jetstream(address).await?;
+                jetstream.get_stream(&address.queue).await?;
                 Open::Nats(nats::Publisher::new(jetstream, address.queue.clone()))
             }
             Broker::RabbitMq => {

@@ -4,7 +4,7 @@
 //! shows whether it was ever both. That a worker is at a job, or that the lock came back, is awaited; the moment of the cut
 //! is drawn.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, pin::pin, time::Duration};
 
 use redsync_core::Guard;
 use redsync_queue::HandOverError;
@@ -147,17 +147,22 @@ async fn race(play: &mut Play, trouble: &Trouble, desk: &Desk, log: &Log) -> Res
     }
 }
 
-/// Publishes while this happens.
+/// Publishes while this happens, or until it has failed before.
 async fn publish(
     desk: &Desk,
     job: &Job,
     meanwhile: impl Future<Output = Result<(), Failure>>,
 ) -> Result<Result<(), HandOverError<Failure>>, Failure> {
     let guard = desk.lock(job).await?;
-    let (published, happened) =
-        timeout(SOON, async { tokio::join!(desk.hand_over(guard, WAIT, job), meanwhile) }).await?;
-    happened?;
-    Ok(published)
+    let mut published = pin!(desk.hand_over(guard, WAIT, job));
+    let all = async {
+        tokio::select! {
+            published = &mut published => return Ok(published),
+            happened = meanwhile => happened?,
+        }
+        Ok(published.await)
+    };
+    timeout(SOON, all).await?
 }
 
 fn one(play: &mut Play) -> Job {
