@@ -42,13 +42,15 @@ impl Crew {
     }
 
     fn hire_one(&mut self) -> Result<u32, Failure> {
-        let errors = self.orders.history.with_file_name("workers.log");
+        let (errors, orders) =
+            (self.orders.history.with_file_name("workers.log"), serde_json::to_string(&self.orders)?);
+        let errors = OpenOptions::new().create(true).append(true).open(errors)?;
         let child = Command::new(&self.program)
-            .args([WORKER, &serde_json::to_string(&self.orders)?])
+            .args([WORKER, &orders])
             // It ends when this end of the pipe does.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(OpenOptions::new().create(true).append(true).open(errors)?)
+            .stderr(errors)
             // Ctrl-C at the terminal is for this process, with which workers end.
             .process_group(0)
             .spawn()?;
@@ -61,8 +63,10 @@ impl Crew {
     pub(crate) fn kill(&mut self, pid: u32) -> Result<(), Failure> {
         let Some(at) = self.running.iter().position(|child| child.id() == pid) else { return Ok(()) };
         let mut child = self.running.swap_remove(at);
-        child.kill()?;
+        // It fails only where the worker has ended by itself.
+        let killed = child.kill();
         child.wait()?;
+        killed?;
         self.log.killed(pid)?;
         self.kills += 1;
         Ok(())

@@ -30,8 +30,8 @@ pub(crate) struct Outbox {
 
 enum Open {
     Streams(streams::Publisher),
-    Nats(nats::Publisher),
-    Amqp { publisher: amqp::Publisher, _connection: Connection },
+    Nats(Box<nats::Publisher>),
+    Amqp { publisher: Box<amqp::Publisher>, _connection: Connection },
 }
 
 impl Outbox {
@@ -75,12 +75,12 @@ impl Outbox {
             Broker::Nats => {
                 let jetstream = inbox::jetstream(address).await?;
                 jetstream.get_stream(&address.queue).await?;
-                Open::Nats(nats::Publisher::new(jetstream, address.queue.clone()))
+                Open::Nats(Box::new(nats::Publisher::new(jetstream, address.queue.clone())))
             }
             Broker::RabbitMq => {
                 let connection = Connection::connect(&address.url, ConnectionProperties::default()).await?;
                 let publisher = amqp::Publisher::new(&connection, "", &address.queue).await?;
-                Open::Amqp { publisher, _connection: connection }
+                Open::Amqp { publisher: Box::new(publisher), _connection: connection }
             }
         })
     }

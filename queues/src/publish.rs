@@ -15,7 +15,8 @@ use crate::{Failure, broker::Address, history::Job, outbox::Outbox};
 pub(crate) const WAIT: Duration = Duration::from_secs(300);
 const TRIES_WITHIN: Duration = Duration::from_secs(300);
 const RETRY_AFTER: Duration = Duration::from_millis(100);
-const LOCK_RETRY: Duration = Duration::from_millis(10);
+/// Often enough for a name to be busy, and seldom enough for many of them to leave the servers alone.
+const LOCK_RETRY: Duration = Duration::from_millis(50);
 
 /// Where jobs come from. Clones are the same.
 #[derive(Clone)]

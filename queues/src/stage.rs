@@ -98,7 +98,7 @@ impl Stage {
 
     /// Restarts the broker, with its data.
     pub(crate) fn restart(&self, ending: Ending) -> Result<(), Failure> {
-        Ok(match (&self.broker, ending) {
+        match (&self.broker, ending) {
             // A server that writes everything down before it replies knows no difference.
             (Running::Redis(server), Ending::Kill | Ending::Stop) => server.restart()?,
             (Running::Nats(server), Ending::Kill) => locked(server).restart()?,
@@ -113,7 +113,8 @@ impl Stage {
                 server.stop()?;
                 server.restart()?;
             }
-        })
+        }
+        Ok(())
     }
 
     /// What is still there; messages that a worker of RabbitMQ has are not counted while it runs.
@@ -205,7 +206,11 @@ impl Stage {
         match &self.broker {
             Running::Redis(server) => match server.command(&["XLEN", queue])? {
                 Reply::Int(count) => Ok(u64::try_from(count)?),
-                other => Err(format!("{other:?}").into()),
+                other @ (Reply::Status(_)
+                | Reply::Error(_)
+                | Reply::Bulk(_)
+                | Reply::Nil
+                | Reply::Array(_)) => Err(format!("{other:?}").into()),
             },
             Running::Nats(_) => {
                 let jetstream = inbox::jetstream(&self.address).await?;

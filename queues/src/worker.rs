@@ -218,10 +218,10 @@ impl<'a> Attempt<'a> {
 impl Drop for Attempt<'_> {
     /// The lock was lost.
     fn drop(&mut self) {
-        if !self.has_ended.load(Ordering::Relaxed) {
-            if let Err(error) = self.log.note(What::Stopped, self.job) {
-                complain(&error);
-            }
+        if !self.has_ended.load(Ordering::Relaxed)
+            && let Err(error) = self.log.note(What::Stopped, self.job)
+        {
+            complain(&error);
         }
     }
 }

@@ -22,7 +22,7 @@ const DESKS: usize = 8;
 /// How many jobs are done between two kills, on average.
 const JOBS_A_KILL: usize = 30;
 /// How many restarts there are.
-const RESTARTS: usize = 4;
+const RESTARTS: usize = 2;
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
 /// How much there is to do.
@@ -44,7 +44,7 @@ impl Load {
     /// What a test has time for.
     #[must_use]
     pub fn small(is_rough: bool) -> Self {
-        Self { jobs: 600, names: 20, workers: 4, is_rough, within: Duration::from_secs(120) }
+        Self { jobs: 600, names: 20, workers: 4, is_rough, within: Duration::from_secs(300) }
     }
 }
 
@@ -104,7 +104,7 @@ fn watch(play: &mut Play, load: Load, deadline: Instant) -> Result<(), Failure> 
         }
         if load.is_rough && done >= (play.restarts + 1) * load.jobs / (RESTARTS + 1) {
             play.restarts += 1;
-            let ending = if play.restarts % 2 == 0 { Ending::Stop } else { Ending::Kill };
+            let ending = if play.restarts.is_multiple_of(2) { Ending::Stop } else { Ending::Kill };
             play.stage.restart(ending)?;
         }
         play.crew.at_work()?;
