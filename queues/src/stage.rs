@@ -48,11 +48,22 @@ pub(crate) enum Ending {
 }
 
 /// What is still there.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Left {
     /// Locks, with the server that has them.
     pub(crate) locks: Vec<String>,
     pub(crate) messages: u64,
+}
+
+impl Left {
+    /// The locks that nobody can take because of what is left.
+    ///
+    /// A worker that is killed while it adopts may leave the token's value at a server that it had not asked yet, for as long
+    /// as the job might have waited. No lock hangs on that.
+    pub(crate) fn majorities(&self) -> Vec<&str> {
+        let count = |name: &str| self.locks.iter().filter(|other| *other == name).count();
+        self.locks.iter().map(String::as_str).filter(|name| count(name) > NODES / 2).collect()
+    }
 }
 
 impl Stage {
