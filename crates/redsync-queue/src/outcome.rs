@@ -60,7 +60,8 @@ pub enum NotLocked {
     Forged(TokenError),
     /// The token is for other nodes than this worker's.
     Foreign(Error),
-    /// The token's wait was over before the message was delivered first.
+    /// The token's wait was over before the message was delivered first; or it was used up by then, by a copy of the message
+    /// or by a publisher that took its lock back.
     Expired(Error),
     /// The message was delivered before, and its lock has ended since: its worker had it and is gone, or the wait is over.
     Abandoned(Error),
@@ -134,7 +135,10 @@ impl fmt::Display for NotLocked {
             Self::Missing => f.write_str("the message has no lock token"),
             Self::Damaged(error) | Self::Forged(error) => fmt::Display::fmt(error, f),
             Self::Expired(error) => {
-                write!(f, "the lock's wait was over before anybody worked on the job: {error}")
+                write!(
+                    f,
+                    "the token's wait was over, or it was used up, before the message came first: {error}"
+                )
             }
             Self::Abandoned(error) => {
                 write!(f, "the message was delivered before, and its lock has ended since: {error}")

@@ -73,8 +73,8 @@ pub(super) fn thorough() -> Vec<Search> {
         )),
         bare(search(
             "adopt-three-bare",
-            "three adopters with two tries each, on a bare quorum",
-            &[&again, &again, &again],
+            "three adopters, two of them with a second try, on a bare quorum",
+            &[&again, &again, &adopter],
         )),
         adopted(search(
             "adopt-lock-two",

@@ -37,6 +37,10 @@ impl Subscription {
     /// It counts those that are worked on, those that wait in this process to be received, and those that wait to be
     /// delivered again: while that many wait, nothing comes. A message that waits here uses up the wait of its lock, and
     /// no other worker gets it.
+    ///
+    /// RabbitMQ puts what is to be delivered again before everything else. A message that waits for a lock whose own message
+    /// stands further back keeps that out, if so many of them wait that there is no room for another: where workers may be
+    /// lost, let it be more than the names that jobs wait for at once.
     #[must_use]
     pub fn prefetch(self, prefetch: u16) -> Self {
         Self { prefetch, ..self }
