@@ -73,8 +73,8 @@ pub(super) fn thorough() -> Vec<Search> {
         )),
         bare(search(
             "adopt-three-bare",
-            "three adopters, two of them with a second try, on a bare quorum",
-            &[&again, &again, &adopter],
+            "three adopters, one with a second try, on a bare quorum",
+            &[&again, &adopter, &adopter],
         )),
         adopted(search(
             "adopt-lock-two",
