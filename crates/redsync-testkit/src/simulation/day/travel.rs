@@ -133,7 +133,9 @@ impl Scenery {
         drop(guard);
         self.stage.wait(INSTANT).await;
         set_weather(&self.desk, Weather { is_refused: true, ..Weather::default() });
-        self.stage.wait(if is_released { Duration::ZERO } else { ttl / 4 }).await;
+        // A server that does not know the script has turned the release away, and nobody has heard of that.
+        let is_free = self.stage.servers.iter().all(|server| server.node().get(token.name()).is_none());
+        self.stage.wait(if is_released && is_free { Duration::ZERO } else { ttl / 4 }).await;
         let others = self.stage.desks().into_iter().find(|desk| desk.number != self.desk.number);
         let other =
             others.as_ref().unwrap_or(&self.desk).client.mutex(token.name()).node_timeout(NODE_TIMEOUT);
