@@ -269,7 +269,8 @@ pub async fn a_script_that_is_unknown_is_told_so_and_did_nothing(lab: &Lab) {
     let (former, fence) = (Some(Value::new("former")), Some(7));
     for command in [
         Command::Acquire { value: value(), ttl, look: false, proposal: Some(7) },
-        Command::Extend { value: value(), ttl, revive: true, former: former.clone(), fence },
+        // With a former value its text goes along at once.
+        Command::Extend { value: value(), ttl, revive: true, former: None, fence },
         Command::Raise { value: value(), fence: 9, ttl },
         Command::Rotate {
             from: value(),
