@@ -177,13 +177,6 @@ struct Following {
 /// tries, there is always another event.
 const EVENTS_IN_A_ROW: usize = 64;
 
-/// Why a machine goes on.
-enum News {
-    Event(Event),
-    /// The lock that it follows has ended.
-    Ending,
-}
-
 enum Step<T> {
     Done(T),
     Idle,
@@ -196,8 +189,7 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
             match self.carry_out() {
                 Some(step) => return Poll::Ready(step),
                 None => match self.poll_event(cx) {
-                    Poll::Ready(News::Event(event)) => self.tell(Some(event)),
-                    Poll::Ready(News::Ending) => self.tell(None),
+                    Poll::Ready(event) => self.tell(event),
                     Poll::Pending => return Poll::Pending,
                 },
             }
@@ -235,21 +227,22 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
         }
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<News> {
+    /// What happens next; `None` where the lock that the machine follows has ended.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         if let Some(following) = &mut self.following
             && following.poll_ending(cx).is_ready()
         {
-            return Poll::Ready(News::Ending);
+            return Poll::Ready(None);
         }
         if let Poll::Ready(Some((id, outcome))) = Pin::new(&mut self.calls).poll_next(cx) {
-            return Poll::Ready(News::Event(Event::Reply { id, outcome }));
+            return Poll::Ready(Some(Event::Reply { id, outcome }));
         }
         let runtime = &self.world.runtime;
         if let Some((at, timer)) = &mut self.timer
             && timer.get_or_insert_with(|| runtime.sleep_until(*at)).as_mut().poll(cx).is_ready()
         {
             self.timer = None;
-            return Poll::Ready(News::Event(Event::Tick));
+            return Poll::Ready(Some(Event::Tick));
         }
         Poll::Pending
     }

@@ -142,9 +142,7 @@ impl Guard {
                 Ok(released)
             }
             Err(failure) => {
-                if self.held.exact {
-                    self.held.keep_only(failure.not_deleted);
-                }
+                self.held.keep_only(failure.not_deleted);
                 let error = Error::release(&self.world, &self.held.name, failure);
                 self.releases_on_drop = true;
                 Err(GuardError::new(error, self))

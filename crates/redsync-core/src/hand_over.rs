@@ -73,8 +73,8 @@ impl Guard {
     /// answered. The error gives the guard back, to try again or to release it. It is not valid any more, since the token
     /// may be. A release, which dropping it is too, takes the token's value with it wherever that stands, up to a node
     /// time-out before its validity would have ended, and as far as its first request to a node is answered; after that the
-    /// value may be somebody else's to wait, and stands for its wait. Where the token is to be delivered again, [`leave`](Self::leave) the guard: what is left of
-    /// its lock ends with its TTL.
+    /// value may be somebody else's to wait, and stands for its wait. Where the token is to be delivered again,
+    /// [`leave`](Self::leave) the guard: what is left of its lock ends with its TTL.
     ///
     /// Of a [fixed value](crate::Mutex::with_value) only those nodes are asked again, or released, that certainly did
     /// nothing. Elsewhere a rival may have the same value by then, and what is left of the lock ends with its TTL.
@@ -106,9 +106,7 @@ impl Guard {
                 Ok(())
             }
             Err(failure) => {
-                if self.held.exact {
-                    self.held.keep_only(failure.not_rotated);
-                }
+                self.held.keep_only(failure.not_rotated);
                 let error = Error::transfer(&self.world, &self.held.name, "hand back", failure);
                 Err(GuardError::new(error, self))
             }

@@ -312,9 +312,12 @@ impl Held {
         now < state.valid_until && state.ending != Some(Ending::Released)
     }
 
-    /// What was to give the lock away has failed, and has left the value in place at these nodes only.
+    /// What was to give the lock away has failed, and has left the value in place at these nodes only. A value of our own can
+    /// be asked for everywhere, all the same.
     pub(crate) fn keep_only(&self, nodes: NodeSet) {
-        self.state().nodes = nodes;
+        if self.exact {
+            self.state().nodes = nodes;
+        }
     }
 
     /// A value of our own can be asked for everywhere; one that rivals may use too only where it is ours.

@@ -78,9 +78,7 @@ impl Client {
                 Stage::Free
             }
             Finished::NotReleased(not_deleted) => {
-                if let Some(holding) = self.holding.as_ref().filter(|holding| holding.held.exact) {
-                    holding.held.keep_only(not_deleted);
-                }
+                self.with_held(|held, _| held.keep_only(not_deleted));
                 Stage::Returned
             }
             Finished::HandedBack => {
@@ -89,9 +87,7 @@ impl Client {
                 Stage::Free
             }
             Finished::NotHandedBack(not_rotated) => {
-                if let Some(holding) = self.holding.as_ref().filter(|holding| holding.held.exact) {
-                    holding.held.keep_only(not_rotated);
-                }
+                self.with_held(|held, _| held.keep_only(not_rotated));
                 Stage::Returned
             }
         };
