@@ -10,7 +10,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -18,7 +18,7 @@ use std::{
 use redsync_core::Runtime;
 use tokio::sync::mpsc;
 
-use crate::{Message, Source};
+use crate::{Message, Source, settlement::Settlement};
 
 /// The headers of a message.
 pub type Headers = BTreeMap<String, String>;
@@ -171,23 +171,18 @@ impl<T: Send + Sync + 'static> Source for Receiver<T> {
 pub struct Delivery<T: Send + Sync + 'static> {
     letter: Arc<Letter<T>>,
     is_redelivered: bool,
-    is_settled: AtomicBool,
+    settlement: Settlement,
     desk: Arc<Desk<T>>,
 }
 
 impl<T: Send + Sync + 'static> Delivery<T> {
     fn new(letter: Arc<Letter<T>>, is_redelivered: bool, desk: &Arc<Desk<T>>) -> Self {
-        Self { letter, is_redelivered, is_settled: AtomicBool::new(false), desk: Arc::clone(desk) }
+        Self { letter, is_redelivered, settlement: Settlement::default(), desk: Arc::clone(desk) }
     }
 
     /// Its body.
     pub fn body(&self) -> &T {
         &self.letter.body
-    }
-
-    /// Whether this call settles it.
-    fn settles(&self) -> bool {
-        !self.is_settled.swap(true, Ordering::SeqCst)
     }
 }
 
@@ -216,14 +211,14 @@ impl<T: Send + Sync + 'static> Message for Delivery<T> {
     }
 
     async fn acknowledge(&self) -> Result<(), Infallible> {
-        if self.settles() {
+        if self.settlement.settle() {
             self.desk.settle();
         }
         Ok(())
     }
 
     async fn deliver_again(&self, after: Duration) -> Result<(), Infallible> {
-        if self.settles() {
+        if self.settlement.settle() {
             // It comes back also when the runtime ends before.
             let returning = Returning { letter: Arc::clone(&self.letter), desk: Arc::clone(&self.desk) };
             let runtime = &self.desk.runtime;
@@ -237,7 +232,7 @@ impl<T: Send + Sync + 'static> Message for Delivery<T> {
     }
 
     async fn dead_letter(&self, why: &str) -> Result<(), Infallible> {
-        if self.settles() {
+        if self.settlement.settle() {
             let letter = DeadLetter { letter: Arc::clone(&self.letter), why: why.to_owned() };
             self.desk.dead_letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
             self.desk.settle();
@@ -248,7 +243,7 @@ impl<T: Send + Sync + 'static> Message for Delivery<T> {
 
 impl<T: Send + Sync + 'static> Drop for Delivery<T> {
     fn drop(&mut self) {
-        if self.settles() {
+        if self.settlement.settle() {
             self.desk.put_back(Some(Arc::clone(&self.letter)));
         }
     }

@@ -61,6 +61,8 @@ mod outcome;
 mod policy;
 mod process;
 mod settle;
+#[cfg(any(feature = "amqp", feature = "channel", feature = "streams"))]
+mod settlement;
 #[cfg(feature = "streams")]
 pub mod streams;
 mod trace;

@@ -24,7 +24,7 @@ use redsync_core::{Guard, LockToken, Lost, Mutex, Redsync};
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    Envelope, LockEnd, Message, Outcome, Policy, Processed, Told,
+    Envelope, LockEnd, Message, Outcome, Policy, Processed, Told, Untold,
     beat::beat,
     locking::{Locked, Refused},
     settle::settle,
@@ -104,27 +104,16 @@ impl Worker {
         F: Future<Output = Result<T, E>>,
     {
         let span = trace::of_job(message);
-        let processed = self.process_in(&span, message, handler).instrument(span.clone()).await;
+        let alive = async {
+            let beats = pin!(beat(message, &**self.redsync.runtime()));
+            match select(pin!(self.process_silently(&span, message, handler)), beats).await {
+                Either::Left((processed, _)) => processed,
+                Either::Right((never, _)) => match never {},
+            }
+        };
+        let processed = alive.instrument(span.clone()).await;
         span.record("outcome", processed.outcome.name());
         processed
-    }
-
-    async fn process_in<M, H, F, T, E>(
-        &self,
-        span: &Span,
-        message: &M,
-        handler: H,
-    ) -> Processed<T, E, M::Error>
-    where
-        M: Message,
-        H: FnOnce(Work) -> F,
-        F: Future<Output = Result<T, E>>,
-    {
-        let beats = pin!(beat(message, &**self.redsync.runtime()));
-        match select(pin!(self.process_silently(span, message, handler)), beats).await {
-            Either::Left((processed, _)) => processed,
-            Either::Right((never, _)) => match never {},
-        }
     }
 
     async fn process_silently<M, H, F, T, E>(
@@ -193,7 +182,7 @@ impl Worker {
     async fn finish<M: Message>(&self, message: &M, guard: Guard) -> (LockEnd, Settled<M>) {
         let told = guard.keep(settle(self, message, Told::Acknowledged, "")).await;
         // It was lost while the broker was told, and nobody knows whether it was.
-        let Ok(told) = told else { return (LockEnd::Lost, Err(crate::Untold::Unheard)) };
+        let Ok(told) = told else { return (LockEnd::Lost, Err(Untold::Unheard)) };
         // Also where the broker has not heard it, as far as anybody knows: if it has after all, nobody comes for a token.
         let name = guard.name().to_owned();
         let lock = match guard.release().await {
@@ -230,12 +219,15 @@ impl Worker {
     /// The lock of this token, with the worker's own options.
     pub(crate) fn mutex(&self, token: &LockToken) -> Mutex {
         let mutex = self.redsync.mutex(token.name()).ttl(token.ttl());
-        self.adjust.as_ref().map_or(mutex.clone(), |adjust| adjust(mutex))
+        match &self.adjust {
+            Some(adjust) => adjust(mutex),
+            None => mutex,
+        }
     }
 }
 
 /// What a broker was told, or why not.
-type Settled<M> = Result<Told, crate::Untold<<M as Message>::Error>>;
+type Settled<M> = Result<Told, Untold<<M as Message>::Error>>;
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,13 +1,6 @@
 //! [`Delivery`]: a message that was taken out of a queue.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use lapin::{
     Acker, BasicProperties, Channel,
@@ -17,7 +10,7 @@ use lapin::{
 use redsync_core::Runtime;
 
 use super::{Error, Publisher, publisher::PERSISTENT};
-use crate::{Carrier, Message, PublishError, WHY_HEADER};
+use crate::{Carrier, Message, PublishError, WHY_HEADER, settlement::Settlement};
 
 /// Headers by which RabbitMQ would send the copy to further queues, and take it for delivered when only those have it.
 const ROUTING_HEADERS: [&str; 2] = ["CC", "BCC"];
@@ -38,14 +31,14 @@ pub(super) struct Desk {
 pub struct Delivery {
     headers: FieldTable,
     inner: lapin::message::Delivery,
-    is_settled: AtomicBool,
+    settlement: Settlement,
     desk: Arc<Desk>,
 }
 
 impl Delivery {
     pub(super) fn new(inner: lapin::message::Delivery, desk: &Arc<Desk>) -> Self {
         let headers = inner.properties.headers().clone().unwrap_or_default();
-        Self { headers, inner, is_settled: AtomicBool::new(false), desk: Arc::clone(desk) }
+        Self { headers, inner, settlement: Settlement::default(), desk: Arc::clone(desk) }
     }
 
     /// Its body.
@@ -56,11 +49,6 @@ impl Delivery {
     /// Its other properties.
     pub fn properties(&self) -> &BasicProperties {
         &self.inner.properties
-    }
-
-    /// Whether this call settles it.
-    fn settles(&self) -> bool {
-        !self.is_settled.swap(true, Ordering::SeqCst)
     }
 
     /// Has it delivered again after this time.
@@ -104,7 +92,7 @@ impl Message for Delivery {
     ///
     /// [`Error::Ended`] and [`Error::Client`] when the channel has ended. The broker delivers the message again.
     async fn acknowledge(&self) -> Result<(), Error> {
-        if self.settles() { acknowledge(&self.inner.acker).await } else { Ok(()) }
+        if self.settlement.settle() { acknowledge(&self.inner.acker).await } else { Ok(()) }
     }
 
     /// Holds the message in the background, and gives it back to the queue when the time is over, since AMQP cannot wait.
@@ -117,7 +105,7 @@ impl Message for Delivery {
     ///
     /// None: without a connection the broker delivers it again by itself.
     async fn deliver_again(&self, after: Duration) -> Result<(), Error> {
-        if self.settles() {
+        if self.settlement.settle() {
             self.hold(after);
         }
         Ok(())
@@ -137,14 +125,11 @@ impl Message for Delivery {
     ///
     /// When the future is dropped, there may be a copy, and the message is not settled.
     async fn dead_letter(&self, why: &str) -> Result<(), Error> {
-        if !self.settles() {
-            return Ok(());
-        }
-        let unsettled = Unsettled(Some(&self.is_settled));
+        let Some(attempt) = self.settlement.begin() else { return Ok(()) };
         // Not by `basic.reject`, which drops the message where its queue has no dead-letter exchange. A crash between the
         // two leaves a copy too many, and never one too few.
         let copied = self.desk.dead_letters.send(self.copy(why), self.inner.data.clone()).await;
-        unsettled.forget();
+        attempt.finish();
         match copied {
             Ok(()) => acknowledge(&self.inner.acker).await,
             Err(PublishError::NotPublished(error) | PublishError::Unknown(error)) => {
@@ -157,7 +142,7 @@ impl Message for Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if self.settles() {
+        if self.settlement.settle() {
             self.hold(Duration::ZERO);
         }
     }
@@ -169,23 +154,6 @@ impl fmt::Debug for Delivery {
         let mut delivery = f.debug_struct("Delivery");
         delivery.field("delivery_tag", &self.inner.delivery_tag);
         delivery.field("redelivered", &self.inner.redelivered).finish_non_exhaustive()
-    }
-}
-
-/// Takes it back that a message is settled, unless it really was.
-struct Unsettled<'a>(Option<&'a AtomicBool>);
-
-impl Unsettled<'_> {
-    fn forget(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Unsettled<'_> {
-    fn drop(&mut self) {
-        if let Some(is_settled) = self.0 {
-            is_settled.store(false, Ordering::SeqCst);
-        }
     }
 }
 

@@ -1,17 +1,11 @@
 //! [`Delivery`]: a message that was read from a stream.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use redsync_core::{NodeError, Reply};
 
 use super::{BODY, Fields, Server, publisher::add, server::words};
-use crate::{Message, WHY_HEADER};
+use crate::{Message, WHY_HEADER, settlement::Settlement};
 
 /// What a consumer and its deliveries share.
 #[derive(Clone, Debug)]
@@ -32,13 +26,13 @@ pub struct Delivery {
     id: String,
     fields: Fields,
     is_redelivered: bool,
-    is_settled: AtomicBool,
+    settlement: Settlement,
     desk: Arc<Desk>,
 }
 
 impl Delivery {
     pub(super) fn new(id: String, fields: Fields, is_redelivered: bool, desk: &Arc<Desk>) -> Self {
-        Self { id, fields, is_redelivered, is_settled: AtomicBool::new(false), desk: Arc::clone(desk) }
+        Self { id, fields, is_redelivered, settlement: Settlement::default(), desk: Arc::clone(desk) }
     }
 
     /// Its body; empty where there is none.
@@ -53,15 +47,10 @@ impl Delivery {
 
     /// Does this once. What has failed can be tried again.
     async fn settle(&self, how: impl Future<Output = Result<(), NodeError>>) -> Result<(), NodeError> {
-        if self.is_settled.swap(true, Ordering::SeqCst) {
-            return Ok(());
-        }
-        let unsettled = Unsettled(Some(&self.is_settled));
-        let settled = how.await;
-        if settled.is_ok() {
-            unsettled.forget();
-        }
-        settled
+        let Some(attempt) = self.settlement.begin() else { return Ok(()) };
+        how.await?;
+        attempt.finish();
+        Ok(())
     }
 
     async fn finish(&self) -> Result<(), NodeError> {
@@ -93,23 +82,6 @@ impl Delivery {
         Err(NodeError::not_sent(
             "the group does not wait for this message: it was acknowledged, or trimmed away",
         ))
-    }
-}
-
-/// Takes it back that a message is settled, unless it really was.
-struct Unsettled<'a>(Option<&'a AtomicBool>);
-
-impl Unsettled<'_> {
-    fn forget(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Unsettled<'_> {
-    fn drop(&mut self) {
-        if let Some(is_settled) = self.0 {
-            is_settled.store(false, Ordering::SeqCst);
-        }
     }
 }
 

@@ -1,0 +1,38 @@
+//! [`Settlement`]: that a message is settled once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether a message is settled.
+#[derive(Debug, Default)]
+pub(crate) struct Settlement(AtomicBool);
+
+/// What settles a message. Unless it is finished, the message is not settled.
+pub(crate) struct Attempt<'a>(Option<&'a AtomicBool>);
+
+impl Settlement {
+    /// Begins to settle it; `None` where it is settled, or somebody else is about to.
+    pub(crate) fn begin(&self) -> Option<Attempt<'_>> {
+        (!self.0.swap(true, Ordering::SeqCst)).then_some(Attempt(Some(&self.0)))
+    }
+
+    /// Settles it by what cannot fail; says whether it was not settled before.
+    #[cfg(any(feature = "amqp", feature = "channel"))]
+    pub(crate) fn settle(&self) -> bool {
+        self.begin().map(Attempt::finish).is_some()
+    }
+}
+
+impl Attempt<'_> {
+    /// The message is settled.
+    pub(crate) fn finish(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(is_settled) = self.0 {
+            is_settled.store(false, Ordering::SeqCst);
+        }
+    }
+}
