@@ -4,9 +4,9 @@
 //! dropped, or when the process that has started it ends in any other way. Redis comes from `redsync-testkit`.
 
 mod nats;
-mod port;
 mod proxy;
 mod rabbitmq;
+mod run;
 mod watchdog;
 
 pub use nats::Nats;

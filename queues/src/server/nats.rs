@@ -8,23 +8,19 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use redsync_testkit::server::free_port;
 use tempfile::TempDir;
 
-use super::{
-    port,
-    watchdog::{Watchdog, end},
-};
+use super::run::{Run, Start};
 
 /// Debian puts it where the PATH of plain users does not lead.
 const PROGRAMS: [&str; 2] = ["nats-server", "/usr/sbin/nats-server"];
 const PORT_TRIES: usize = 5;
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const STOPPED_WITHIN: Duration = Duration::from_secs(20);
-const POLL_EVERY: Duration = Duration::from_millis(10);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A `nats-server` with its data; killed when dropped.
@@ -33,13 +29,6 @@ pub struct Nats {
     port: u16,
     run: Option<Run>,
     dir: TempDir,
-}
-
-/// From a start to the next stop.
-#[derive(Debug)]
-struct Run {
-    watchdog: Option<Watchdog>,
-    broker: Child,
 }
 
 impl Nats {
@@ -52,8 +41,8 @@ impl Nats {
         let dir = tempfile::Builder::new().prefix("redsync-nats-").tempdir()?;
         // Somebody else may be quicker to take a port that was free a moment ago.
         for _ in 0..PORT_TRIES {
-            let port = port::free()?;
-            if let Some(run) = Run::start(port, dir.path())? {
+            let port = free_port()?;
+            if let Some(run) = launch(port, dir.path())? {
                 return Ok(Self { port, dir, run: Some(run) });
             }
         }
@@ -89,13 +78,7 @@ impl Nats {
     ///
     /// When it cannot be told to.
     pub fn stop(&mut self) -> io::Result<()> {
-        let Some(mut run) = self.run.take() else { return Ok(()) };
-        kill_process(Pid::from_child(&run.broker), Signal::TERM)?;
-        let deadline = Instant::now() + STOPPED_WITHIN;
-        while run.broker.try_wait()?.is_none() && Instant::now() < deadline {
-            thread::sleep(POLL_EVERY);
-        }
-        Ok(())
+        self.run.take().map_or(Ok(()), |run| run.stop(STOPPED_WITHIN))
     }
 
     /// Starts it again with its data, on the same port. One that still runs is killed before.
@@ -105,36 +88,18 @@ impl Nats {
     /// As [`start`](Self::start).
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
-        self.run = Run::start(self.port, self.dir.path())?;
+        self.run = launch(self.port, self.dir.path())?;
         if self.run.is_some() { Ok(()) } else { Err(has_ended(self.dir.path())) }
     }
 }
 
-impl Run {
-    /// `None` where it ends by itself, as it does when its port is taken.
-    fn start(port: u16, dir: &Path) -> io::Result<Option<Self>> {
-        let mut run = Self { watchdog: None, broker: spawn(port, dir)? };
-        run.watchdog = Some(Watchdog::over(dir, &[run.broker.id()])?);
-        let deadline = Instant::now() + READY_WITHIN;
-        while !is_ready(port) {
-            if run.broker.try_wait()?.is_some() {
-                return Ok(None);
-            }
-            if Instant::now() > deadline {
-                return Err(io::Error::other(format!("nats-server is not ready: {}", log(dir))));
-            }
-            thread::sleep(POLL_EVERY);
-        }
-        Ok(Some(run))
-    }
-}
-
-impl Drop for Run {
-    /// Kills the broker before its watchdog, which knows it by its id, and reaps it after.
-    fn drop(&mut self) {
-        let _ = self.broker.kill();
-        self.watchdog = None;
-        end(&mut self.broker);
+/// `None` where it ends by itself, as it does when its port is taken.
+fn launch(port: u16, dir: &Path) -> io::Result<Option<Run>> {
+    let mut run = Run::over(spawn(port, dir)?, dir, &[])?;
+    match run.wait_until(|| is_ready(port), READY_WITHIN)? {
+        Start::Ready => Ok(Some(run)),
+        Start::Ended(_) => Ok(None),
+        Start::Late => Err(io::Error::other(format!("nats-server is not ready: {}", log(dir)))),
     }
 }
 

@@ -7,23 +7,21 @@ use std::{
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use redsync_testkit::server::free_port;
 use tempfile::TempDir;
 
 use super::{
-    port,
-    watchdog::{Watchdog, end},
+    run::{Run, Start},
+    watchdog::end,
 };
 
 /// Debian puts a script in the PATH that starts it as another user, and only with the directories of the system.
 const PROGRAMS: [&str; 2] = ["/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"];
 const READY_WITHIN: Duration = Duration::from_secs(90);
 const STOPPED_WITHIN: Duration = Duration::from_secs(60);
-const POLL_EVERY: Duration = Duration::from_millis(20);
 const CONNECTION_HEADER: [u8; 8] = *b"AMQP\x00\x00\x09\x01";
 
 /// A RabbitMQ with its data; killed when dropped.
@@ -35,13 +33,6 @@ pub struct RabbitMq {
     run: Option<Run>,
     dir: TempDir,
     args: String,
-}
-
-/// From a start to the next stop.
-#[derive(Debug)]
-struct Run {
-    watchdog: Option<Watchdog>,
-    broker: Child,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +59,7 @@ impl RabbitMq {
     /// As [`start`](Self::start).
     pub fn with(args: &str) -> io::Result<Self> {
         let dir = tempfile::Builder::new().prefix("redsync-rabbitmq-").tempdir()?;
-        let ports = Ports { amqp: port::free()?, nodes: port::free()?, names: port::free()? };
+        let ports = Ports { amqp: free_port()?, nodes: free_port()?, names: free_port()? };
         fs::write(dir.path().join("rabbitmq.conf"), format!("listeners.tcp.1 = 127.0.0.1:{}\n", ports.amqp))?;
         fs::write(dir.path().join("env.conf"), "")?;
         let names = start_names(ports.names)?;
@@ -101,13 +92,7 @@ impl RabbitMq {
     ///
     /// When it cannot be told to.
     pub fn stop(&mut self) -> io::Result<()> {
-        let Some(mut run) = self.run.take() else { return Ok(()) };
-        kill_process(Pid::from_child(&run.broker), Signal::TERM)?;
-        let deadline = Instant::now() + STOPPED_WITHIN;
-        while run.broker.try_wait()?.is_none() && Instant::now() < deadline {
-            thread::sleep(POLL_EVERY);
-        }
-        Ok(())
+        self.run.take().map_or(Ok(()), |run| run.stop(STOPPED_WITHIN))
     }
 
     /// Ends it as a crash does (SIGKILL), and returns once it is gone.
@@ -122,20 +107,17 @@ impl RabbitMq {
     /// As [`start`](Self::start).
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
-        let broker = self.spawn()?;
-        let pids = [broker.id(), self.names.id()];
-        let mut run = Run { watchdog: None, broker };
-        run.watchdog = Some(Watchdog::over(self.dir.path(), &pids)?);
-        let deadline = Instant::now() + READY_WITHIN;
-        while !serves(self.port()) {
-            let ended = run.broker.try_wait()?;
-            if ended.is_some() || Instant::now() > deadline {
-                return Err(io::Error::other(format!("RabbitMQ does not serve: {ended:?}\n{}", self.log())));
+        let (port, dir) = (self.port(), self.dir.path());
+        let mut run = Run::over(self.spawn()?, dir, &[self.names.id()])?;
+        let why = match run.wait_until(|| serves(port), READY_WITHIN)? {
+            Start::Ready => {
+                self.run = Some(run);
+                return Ok(());
             }
-            thread::sleep(POLL_EVERY);
-        }
-        self.run = Some(run);
-        Ok(())
+            Start::Ended(status) => format!("it has ended with {status}"),
+            Start::Late => format!("not within {READY_WITHIN:?}"),
+        };
+        Err(io::Error::other(format!("RabbitMQ does not serve: {why}\n{}", self.log())))
     }
 
     fn spawn(&self) -> io::Result<Child> {
@@ -186,15 +168,6 @@ impl Drop for RabbitMq {
     fn drop(&mut self) {
         self.kill();
         end(&mut self.names);
-    }
-}
-
-impl Drop for Run {
-    /// Kills the broker before its watchdog, which knows it by its id, and reaps it after.
-    fn drop(&mut self) {
-        let _ = self.broker.kill();
-        self.watchdog = None;
-        end(&mut self.broker);
     }
 }
 

@@ -4,7 +4,7 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Server, certificate, port};
+use super::{Server, certificate, free_port};
 
 /// The longest directory that leaves room for a socket's path, which ends at 104 bytes on some systems.
 const ROOM: usize = 60;
@@ -21,8 +21,8 @@ pub(super) struct Listen {
 impl Listen {
     /// Draws free ports.
     pub(super) fn draw(root: &Path, tls: bool) -> io::Result<Self> {
-        let tls_port = tls.then(port::free).transpose()?;
-        Ok(Self { root: root.to_owned(), port: port::free()?, tls_port })
+        let tls_port = tls.then(free_port).transpose()?;
+        Ok(Self { root: root.to_owned(), port: free_port()?, tls_port })
     }
 
     pub(super) fn config_text(&self) -> String {

@@ -53,6 +53,7 @@ pub use builder::Builder;
 pub use cluster::Cluster;
 pub use error::ServerError;
 use listen::Listen;
+pub use port::free_port;
 use process::{Plan, Process};
 pub use proxy::{Args, Proxy};
 pub use resp::{Client, Reply};

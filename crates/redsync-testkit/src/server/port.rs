@@ -13,8 +13,12 @@ use std::ops::Range;
 const PORTS: Range<u16> = 10_000..32_000;
 const TRIES: u32 = 100;
 
-/// Returns a port of 127.0.0.1 that nobody listened on a moment ago.
-pub(super) fn free() -> io::Result<u16> {
+/// Returns a port of 127.0.0.1 that nobody listened on a moment ago, and that no outgoing connection takes.
+///
+/// # Errors
+///
+/// Fails when none is found.
+pub fn free_port() -> io::Result<u16> {
     (0..TRIES)
         .map(|_| random())
         .find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
