@@ -85,13 +85,13 @@ impl Mutex {
     async fn adopt_unless(&self, token: &LockToken, closing: impl Future) -> Result<Guard, Error> {
         let settings = self.settings_to_adopt(token).map_err(|option| Error::invalid(&self.name, option))?;
         let mut drive = self.world.adopt(token, &settings);
-        match drive.result_unless(closing).await {
+        match drive.result_unless(closing, None).await {
             Ok(lease) => {
                 let held = Held::new(Arc::clone(&self.name), lease);
                 let lasts = Lasting { nodes: self.world.all_nodes(), until: self.world.until_over(token) };
                 let held = Arc::new(held.adopted(token.secret().clone(), token.parts().exact, lasts));
                 drop(drive.following(Arc::clone(&held)));
-                Ok(Guard::new(Arc::clone(&self.world), held, settings))
+                Ok(Guard::new(Arc::clone(&self.world), held, settings, None))
             }
             Err(failure) => Err(Error::transfer(&self.world, &self.name, "adopt", failure)),
         }

@@ -19,6 +19,8 @@ use crate::{
     call::exchange,
     doubt::Ticket,
     held::{Ending, Held},
+    line::Place,
+    lookout::Lookout,
     machine::{Action, Event, Machine, RequestId, WaitReason},
     redsync::World,
     wire::{Command, Outcome},
@@ -39,25 +41,50 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
         let calls = FuturesUnordered::new();
         let (timer, following, is_waited_for) = (None, None, true);
         let waits_for = WaitReason::Replies;
+        let place = None;
         let engine =
-            Engine { world, name, machine, ticket, calls, timer, following, is_waited_for, waits_for };
+            Engine { world, name, machine, ticket, calls, timer, following, place, is_waited_for, waits_for };
         Self { engine: Some(engine) }
     }
 
     /// The machine's result. To be awaited to its end once, and then not again.
     pub(crate) async fn result(&mut self) -> M::Output {
-        poll_fn(|cx| match self.poll_result(cx) {
-            Poll::Ready(Some(result)) => Poll::Ready(result),
-            // It has been returned before, or the lock was given back, which ends its guard's calls first.
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        self.result_with(None).await
+    }
+
+    /// The same, and in its pauses the machine is told when the lock may be free.
+    async fn result_with(&mut self, mut lookout: Option<&mut Lookout>) -> M::Output {
+        poll_fn(|cx| {
+            loop {
+                match self.poll_result(cx) {
+                    Poll::Ready(Some(result)) => return Poll::Ready(result),
+                    // It has been returned before, or the lock was given back, which ends its guard's calls first.
+                    Poll::Ready(None) => return Poll::Pending,
+                    Poll::Pending => {}
+                }
+                let pausing = lookout.as_mut().filter(|_| self.is_pausing());
+                if pausing.is_none_or(|lookout| lookout.poll_free(cx).is_pending()) {
+                    return Poll::Pending;
+                }
+                self.tell(Event::MayBeFree);
+            }
         })
         .await
     }
 
-    /// The machine's result, which it is told to come to when `stop` resolves first.
-    pub(crate) async fn result_unless(&mut self, stop: impl Future) -> M::Output {
+    fn is_pausing(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.waits_for == WaitReason::RetryDelay)
+    }
+
+    /// The machine's result, which it is told to come to when `stop` resolves first. In its pauses it is told when the lock
+    /// may be free.
+    pub(crate) async fn result_unless(
+        &mut self,
+        stop: impl Future,
+        lookout: Option<&mut Lookout>,
+    ) -> M::Output {
         let stopped = {
-            let (stop, result) = (pin!(stop), pin!(self.result()));
+            let (stop, result) = (pin!(stop), pin!(self.result_with(lookout)));
             match select(stop, result).await {
                 Either::Left(_) => None,
                 Either::Right((result, _)) => Some(result),
@@ -66,7 +93,8 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
         match stopped {
             Some(result) => result,
             None => {
-                self.cancel();
+                // Nobody wants the result, which is there then.
+                self.tell(Event::Cancel);
                 self.result().await
             }
         }
@@ -109,11 +137,19 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
         engine.and_then(|engine| engine.following.as_ref()).map_or(0, |following| following.number)
     }
 
-    /// Tells the machine that nobody wants the result; [`Drive::result`] is then ready.
-    fn cancel(&mut self) {
+    fn tell(&mut self, event: Event) {
         if let Some(engine) = &mut self.engine {
-            engine.tell(Some(Event::Cancel));
+            engine.tell(Some(event));
         }
+    }
+
+    /// Leaves this place in the line for its lock once all that there is to send has been sent.
+    #[must_use]
+    pub(crate) fn leaving(mut self, place: Option<Place>) -> Self {
+        if let Some(engine) = &mut self.engine {
+            engine.place = place;
+        }
+        self
     }
 
     /// Keeps in step with this lock from now on: reports the nodes that come to hold it, and tells the machine when
@@ -159,6 +195,8 @@ struct Engine<M> {
     /// can panic outside of a runtime.
     timer: Option<(Moment, Option<BoxFuture<'static, ()>>)>,
     following: Option<Following>,
+    /// In the line for the lock, to be left.
+    place: Option<Place>,
     is_waited_for: bool,
     /// As of the last wait.
     waits_for: WaitReason,
@@ -237,6 +275,8 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
         if let Poll::Ready(Some((id, outcome))) = Pin::new(&mut self.calls).poll_next(cx) {
             return Poll::Ready(Some(Event::Reply { id, outcome }));
         }
+        // Each call has been polled by now, and what comes next over its connection is executed after it.
+        self.place = None;
         let runtime = &self.world.runtime;
         if let Some((at, timer)) = &mut self.timer
             && timer.get_or_insert_with(|| runtime.sleep_until(*at)).as_mut().poll(cx).is_ready()

@@ -198,6 +198,14 @@ impl Error {
         Self(Box::new(Inner { kind, name, operation, ending, tries, deadline_exceeded, nodes, source }))
     }
 
+    /// It has spent so many of its tries in the line of this process.
+    pub(crate) fn queued(mut self, tries: u32) -> Self {
+        if tries > 0 {
+            self.0.ending.push_str(", most of the time behind other calls of this process");
+        }
+        self
+    }
+
     fn caused_by(mut self, cause: Cause) -> Self {
         self.0.source = Some(cause);
         self

@@ -10,6 +10,7 @@ use crate::{
     Error, GuardError, Moment, Redsync, Released,
     drive::Drive,
     held::Held,
+    line::Place,
     machine::{Extend, ExtendCause, ExtendFailure, Release},
     options::Settings,
     redsync::World,
@@ -27,13 +28,15 @@ pub struct Guard {
     /// Ends after the guard's own destructor.
     pub(crate) watch: Watch,
     pub(crate) releases_on_drop: bool,
+    /// In the line of this process for the lock.
+    place: Option<Place>,
 }
 
 impl Guard {
-    pub(crate) fn new(world: Arc<World>, held: Arc<Held>, settings: Settings) -> Self {
+    pub(crate) fn new(world: Arc<World>, held: Arc<Held>, settings: Settings, place: Option<Place>) -> Self {
         tracing::debug!(lock = &*held.name, "taken");
         let watch = Watch::new(&world, &held, &settings);
-        Self { world, held, settings, watch, releases_on_drop: true }
+        Self { world, held, settings, watch, releases_on_drop: true, place }
     }
 
     /// The lock's name, which is its key in Redis.
@@ -169,7 +172,7 @@ impl Guard {
         if let Some(token) = target.token_alone(all) {
             drop(self.world.release(&self.held.name, &self.settings, token));
         }
-        self.world.release(&self.held.name, &self.settings, target)
+        self.world.release(&self.held.name, &self.settings, target).leaving(self.place.take())
     }
 }
 

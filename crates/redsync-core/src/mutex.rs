@@ -17,6 +17,7 @@ use crate::{
     held::Held,
     machine::{Acquire, Lease},
     options::{NodeTimeout, Options, Settings},
+    queue::{Entry, Queue},
     redsync::World,
     target::Target,
     wire::counter_key,
@@ -249,10 +250,15 @@ impl Mutex {
         if poll_immediate(cancel.as_mut()).await.is_some() {
             return Err(Error::cancelled(&self.name));
         }
-        let mut drive = self.world.acquire(&self.name, &settings);
-        match drive.result_unless(select(cancel, closing)).await {
-            Ok(lease) => Ok(self.hold(lease, settings, drive)),
-            Err(failure) => Err(Error::acquire(&self.world, &self.name, failure)),
+        let (begun, mut stop) = (self.world.runtime.now(), pin!(select(cancel, closing)));
+        let queue = Queue::new(&self.world, &self.name, &settings, begun);
+        let Some(mut entry) = queue.entry(stop.as_mut()).await else {
+            return Err(Error::cancelled(&self.name));
+        };
+        let mut drive = self.world.acquire(&self.name, &settings, entry.tries, begun);
+        match drive.result_unless(stop, Some(&mut entry.lookout)).await {
+            Ok(lease) => Ok(self.hold(lease, settings, drive, entry)),
+            Err(failure) => Err(Error::acquire(&self.world, &self.name, failure).queued(settings.tries - entry.tries)),
         }
     }
 
@@ -306,10 +312,11 @@ impl Mutex {
         Ok((settings, Target::of_value(value, self.world.all_nodes())))
     }
 
-    fn hold(&self, lease: Lease, settings: Settings, drive: Drive<Acquire>) -> Guard {
+    fn hold(&self, lease: Lease, settings: Settings, drive: Drive<Acquire>, entry: Entry) -> Guard {
         let held = Arc::new(Held::new(Arc::clone(&self.name), lease));
+        let place = entry.hold(&held, self.world.runtime.now());
         drop(drive.following(Arc::clone(&held)));
-        Guard::new(Arc::clone(&self.world), held, settings)
+        Guard::new(Arc::clone(&self.world), held, settings, place)
     }
 }
 

@@ -23,6 +23,24 @@ pub trait Node: Send + Sync + 'static {
     /// Once polled, the request must reach the server even when the future is dropped.
     fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>>;
 
+    /// Resolves once the lock's key may be free: `None` where this node cannot tell. By default none can, and who waits
+    /// for the lock polls.
+    ///
+    /// A hint only: nothing is decided by it, and it may come too often, late, or never. It has to be in time for every
+    /// change of the key after the future's first poll, though, as far as it comes at all.
+    ///
+    /// # Errors
+    ///
+    /// Why nobody can tell for now. It is asked again by the next try.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, nothing is lost.
+    fn watch(&self, key: Arc<str>) -> Option<BoxFuture<'static, Result<Hint, NodeError>>> {
+        let _ = key;
+        None
+    }
+
     /// What people call this node in errors and logs: an address, without credentials.
     fn label(&self) -> Cow<'_, str> {
         Cow::Borrowed("unnamed")
@@ -39,6 +57,15 @@ impl fmt::Debug for dyn Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.label(), f)
     }
+}
+
+/// What a node that is [watched](Node::watch) tells of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// It was missing a moment ago.
+    Free,
+    /// It was changed, or may have expired: it may be free, or somebody else's.
+    Changed,
 }
 
 /// How often a request that was handed to a [`Node`] once can be executed.

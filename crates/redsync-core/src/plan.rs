@@ -18,17 +18,23 @@ use crate::{
 };
 
 impl World {
-    /// Starts to take the lock called `name`.
-    pub(crate) fn acquire(self: &Arc<Self>, name: &Arc<str>, settings: &Settings) -> Drive<Acquire> {
+    /// Starts to take the lock called `name`, with so many tries, for a call that began at `begun`.
+    pub(crate) fn acquire(
+        self: &Arc<Self>,
+        name: &Arc<str>,
+        settings: &Settings,
+        tries: u32,
+        begun: Moment,
+    ) -> Drive<Acquire> {
         let now = self.runtime.now();
         let plan = AcquirePlan {
             quorum: self.quorum,
             ttl: settings.ttl,
             drift: settings.drift,
             node_timeout: settings.node_timeout,
-            tries: settings.tries,
+            tries,
             delay: settings.delay.clone(),
-            deadline: settings.deadline.map(|deadline| now.plus(deadline)),
+            deadline: settings.deadline.map(|deadline| begun.plus(deadline)),
             wait_for_all: settings.wait_for_all,
             exact: settings.exact.clone(),
             source_is_fresh: settings.value_fn.is_none(),

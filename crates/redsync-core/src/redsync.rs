@@ -11,9 +11,10 @@ use std::{
 use event_listener::{Event, EventListener};
 
 use crate::{
-    InvalidOption, Mutex, Node, NodeError, Reply, Request, Runtime,
+    BoxFuture, Hint, InvalidOption, Mutex, Node, NodeError, Reply, Request, Runtime,
     background::Tasks,
     doubt::{Doubts, Ticket},
+    line::Lines,
     machine::{NodeSet, Quorum},
     node::Delivery,
     renew::Renewals,
@@ -38,6 +39,7 @@ pub(crate) struct World {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) renewals: Renewals,
+    pub(crate) lines: Arc<Lines>,
     doubts: Arc<Doubts>,
     calls: AtomicU64,
     is_closed: AtomicBool,
@@ -189,6 +191,7 @@ impl World {
             runtime,
             tasks: Arc::default(),
             renewals: Renewals::default(),
+            lines: Arc::default(),
             doubts: Arc::default(),
             calls: AtomicU64::default(),
             is_closed: AtomicBool::new(false),
@@ -207,7 +210,7 @@ impl fmt::Debug for Builder {
 }
 
 impl Node for Arc<dyn Node> {
-    fn call(&self, request: Request) -> crate::BoxFuture<'static, Result<Reply, NodeError>> {
+    fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
         (**self).call(request)
     }
 
@@ -217,5 +220,9 @@ impl Node for Arc<dyn Node> {
 
     fn delivery(&self) -> Delivery {
         (**self).delivery()
+    }
+
+    fn watch(&self, key: Arc<str>) -> Option<BoxFuture<'static, Result<Hint, NodeError>>> {
+        (**self).watch(key)
     }
 }

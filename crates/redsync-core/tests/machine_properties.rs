@@ -60,6 +60,7 @@ enum Happening {
     Tick,
     Cancel,
     HandedBack,
+    MayBeFree,
     Pass(Duration),
     /// The clock is read wrongly.
     GoBack(Duration),
@@ -100,6 +101,7 @@ fn happenings(goes_back: bool) -> impl Strategy<Value = Vec<Happening>> {
         4 => Just(Happening::Tick),
         1 => Just(Happening::Cancel),
         1 => Just(Happening::HandedBack),
+        2 => Just(Happening::MayBeFree),
         3 => duration().prop_map(Happening::Pass),
         1 => duration().prop_map(move |back| if goes_back { Happening::GoBack(back) } else { Happening::Tick }),
     ];
@@ -269,6 +271,9 @@ impl<M: Machine> Observed<M> {
             }
             Happening::HandedBack => {
                 self.tell(Event::HandedBack);
+            }
+            Happening::MayBeFree => {
+                self.tell(Event::MayBeFree);
             }
             Happening::Pass(duration) => self.now = self.now.plus(duration),
             Happening::GoBack(duration) => {

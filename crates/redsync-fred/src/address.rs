@@ -31,7 +31,7 @@ pub(crate) fn parse(url: &str) -> Result<(String, Source), Error> {
     if scheme.starts_with("rediss") && !config.uses_tls() {
         return Err(Error::new(ErrorKind::Config, "TLS needs the feature rustls or native-tls"));
     }
-    Ok((label(&config), Source(config)))
+    Ok((label(&config), Source::of(config)))
 }
 
 /// Gives rustls a provider where the application has installed none: it panics when it finds two of them, and any

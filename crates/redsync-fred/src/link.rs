@@ -1,26 +1,54 @@
 //! [`Source`]: where the connections of our own come from, and when they are of no more use.
 
-use std::{error::Error as StdError, pin::pin, time::Duration};
+use std::{error::Error as StdError, pin::pin, sync::Arc, time::Duration};
 
 use fred::{
     clients::{Client, WithOptions},
     error::Error,
-    interfaces::{ClientLike, Resp3Frame},
-    types::config::{Config, ConnectionConfig, Options, TcpConfig},
+    interfaces::{ClientLike, Resp3Frame, TrackingInterface},
+    types::{
+        RespVersion,
+        client::Invalidation,
+        config::{Config, ConnectionConfig, Options, TcpConfig},
+    },
 };
 use futures_util::{
     FutureExt,
     future::{BoxFuture, Either, Shared, select},
 };
-use redsync_core::{NodeError, Reply, Request};
-use redsync_runtime::{CONNECT_TIMEOUT, KEEPALIVE, Link, SILENCE, Transport};
+use redsync_core::{NodeError, Reply, Request, Runtime};
+use redsync_runtime::{CONNECT_TIMEOUT, KEEPALIVE, Link, SILENCE, Tracked, Transport, Watcher};
 use socket2::TcpKeepalive;
+use tokio::sync::broadcast::{Receiver as BroadcastReceiver, error::RecvError};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::convert;
 
 /// How a server is reached.
-pub(crate) struct Source(pub(crate) Config);
+pub(crate) struct Source {
+    config: Config,
+    /// Where the server is to push what happens to the keys that are read over the connection.
+    tracked: Option<Arc<Tracked>>,
+}
+
+impl Source {
+    pub(crate) fn of(config: Config) -> Self {
+        Self { config, tracked: None }
+    }
+
+    /// Watches keys over a connection of its own, where that is of one server. In a cluster it would have to follow a key
+    /// from server to server.
+    pub(crate) fn watcher(&self, label: &str, runtime: &Arc<dyn Runtime>) -> Option<Watcher> {
+        if self.config.server.is_clustered() {
+            return None;
+        }
+        let tracked = Arc::<Tracked>::default();
+        let config = Config { version: RespVersion::RESP3, ..self.config.clone() };
+        let source = Self { config, tracked: Some(Arc::clone(&tracked)) };
+        let link = Linked(Link::spare(label, source, Arc::clone(runtime)));
+        Some(Watcher::new(link, tracked, Arc::clone(runtime)))
+    }
+}
 
 /// A client of our own, which never reconnects: that is the link's business.
 #[derive(Clone)]
@@ -28,14 +56,18 @@ pub(crate) struct Connection {
     client: WithOptions<Client>,
     /// The task that moves the client's commands and replies. It is aborted with the last clone of this, or else
     /// would go on without the client.
-    router: Shared<BoxFuture<'static, Result<(), Error>>>,
+    router: Router,
+    /// Passes on what the server pushes.
+    _ears: Option<Arc<AbortOnDropHandle<()>>>,
 }
+
+type Router = Shared<BoxFuture<'static, Result<(), Error>>>;
 
 impl redsync_runtime::Source for Source {
     type Connection = Connection;
 
     async fn connect(&self) -> Result<Connection, Box<dyn StdError + Send + Sync>> {
-        let config = Config { fail_fast: true, ..self.0.clone() };
+        let config = Config { fail_fast: true, ..self.config.clone() };
         let client = Client::new(config, None, Some(connection_config()), None);
         let task = AbortOnDropHandle::new(client.connect());
         let router = async { task.await? }.boxed().shared();
@@ -43,11 +75,35 @@ impl redsync_runtime::Source for Source {
         match select(pin!(client.wait_for_connect()), router.clone()).await {
             Either::Left((result, _)) | Either::Right((result, _)) => result?,
         }
-        Ok(Connection { client: client.with_options(&once()), router })
+        let ears = match &self.tracked {
+            Some(tracked) => {
+                let pushes = client.invalidation_rx();
+                client.start_tracking(Vec::<String>::new(), false, false, false, false).await?;
+                let ears = tokio::spawn(listen(pushes, router.clone(), Arc::clone(tracked)));
+                Some(Arc::new(AbortOnDropHandle::new(ears)))
+            }
+            None => None,
+        };
+        Ok(Connection { client: client.with_options(&once()), router, _ears: ears })
     }
 
     fn is_closed(&self, connection: &Connection, _: Duration) -> bool {
         connection.router.clone().now_or_never().is_some()
+    }
+}
+
+/// Passes on what a server pushes, until the client has ended.
+async fn listen(mut pushes: BroadcastReceiver<Invalidation>, router: Router, tracked: Arc<Tracked>) {
+    let mut end = router;
+    loop {
+        match select(pin!(pushes.recv()), &mut end).await {
+            Either::Left((Ok(push), _)) if !push.keys.is_empty() => {
+                push.keys.iter().for_each(|key| tracked.changed(key.as_bytes()));
+            }
+            // The server was emptied, or has pushed more than could be heard.
+            Either::Left((Ok(_) | Err(RecvError::Lagged(_)), _)) => tracked.lost(),
+            Either::Left((Err(RecvError::Closed), _)) | Either::Right(_) => return tracked.lost(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use fred::{
     interfaces::ClientLike,
     types::config::Config,
 };
-use redsync_core::{BoxFuture, Node, NodeError, Reply, Request};
+use redsync_core::{BoxFuture, Hint, Node, NodeError, Reply, Request};
 use redsync_runtime::{Link, NoRuntime, TokioRuntime, Wired};
 
 use crate::{
@@ -57,7 +57,7 @@ impl RedisNode {
     ///
     /// [`NoRuntime`] when there is no Tokio runtime.
     pub fn from_config(config: Config) -> Result<Self, NoRuntime> {
-        Ok(Self::from_link(Link::new(address::label(&config), Source(config), TokioRuntime::shared()?)))
+        Ok(Self::from_link(Link::new(address::label(&config), Source::of(config), TokioRuntime::shared()?)))
     }
 
     /// Uses a client that the application has already, be it of a server or of sentinels.
@@ -89,7 +89,8 @@ impl RedisNode {
 
     pub(crate) fn from_link(link: Link<Source>) -> Self {
         let (label, runtime) = (link.label().to_owned(), Arc::clone(link.runtime()));
-        Self(Arc::new(Wired::new(label, Linked(link), runtime)))
+        let watcher = link.source().watcher(&label, &runtime);
+        Self(Arc::new(Wired::new(label, Linked(link), runtime).watched_by(watcher)))
     }
 
     fn from_shared(
@@ -104,13 +105,19 @@ impl RedisNode {
             return Ok(Self::from_config(config)?);
         }
         let label = address::label(&config);
-        Ok(Self(Arc::new(Wired::new(label, Shared(next), TokioRuntime::shared()?))))
+        let runtime = TokioRuntime::shared()?;
+        let watcher = Source::of(config).watcher(&label, &runtime);
+        Ok(Self(Arc::new(Wired::new(label, Shared(next), runtime).watched_by(watcher))))
     }
 }
 
 impl Node for RedisNode {
     fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
         self.0.call(request)
+    }
+
+    fn watch(&self, key: Arc<str>) -> Option<BoxFuture<'static, Result<Hint, NodeError>>> {
+        self.0.watch(key)
     }
 
     fn label(&self) -> Cow<'_, str> {

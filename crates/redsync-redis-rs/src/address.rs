@@ -6,12 +6,12 @@ use redis::{
 };
 use redsync_runtime::KEEPALIVE;
 
-use crate::link::Source;
+use crate::link::{Server, Source};
 
 /// What people call the server at `url`, and how it is reached.
 pub(crate) fn parse(url: &str) -> RedisResult<(String, Source)> {
     let info = url.into_connection_info()?.set_tcp_settings(tcp_settings());
-    Ok((label(&info), Source::Client(Client::open(info)?)))
+    Ok((label(&info), Source::of(Server::Client(Client::open(info)?))))
 }
 
 /// The address, with the database where it is not the first.

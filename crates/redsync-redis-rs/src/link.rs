@@ -1,13 +1,14 @@
 //! [`Source`]: where the connections of our own come from, and when they are of no more use.
 
-use std::{error::Error as StdError, time::Duration};
+use std::{convert::Infallible, error::Error as StdError, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind, Value, aio::MultiplexedConnection,
+    AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult,
+    ServerErrorKind, Value, aio::MultiplexedConnection,
 };
 use redsync_core::{NodeError, Reply, Request};
-use redsync_runtime::{Backlog, Link, Transport};
+use redsync_runtime::{Backlog, Link, Tracked, Transport};
 
 use crate::convert;
 
@@ -15,27 +16,54 @@ use crate::convert;
 const IDLE: Duration = Duration::from_millis(500);
 
 /// Where connections come from.
-pub(crate) enum Source {
+pub(crate) struct Source {
+    server: Server,
+    /// Where the server is to push what happens to the keys that are read over the connection.
+    tracked: Option<Arc<Tracked>>,
+}
+
+/// What is connected to.
+#[derive(Clone)]
+pub(crate) enum Server {
     Client(Client),
-    /// The lock is never contended, since there is one try at a time.
+    /// There is one try at a time for each of two connections.
     #[cfg(feature = "sentinel")]
-    Sentinel(futures_util::lock::Mutex<redis::sentinel::SentinelClient>),
+    Sentinel(Arc<futures_util::lock::Mutex<redis::sentinel::SentinelClient>>),
+}
+
+impl Source {
+    pub(crate) fn of(server: Server) -> Self {
+        Self { server, tracked: None }
+    }
+
+    /// Connections to the same server that track keys.
+    pub(crate) fn tracking(&self, tracked: Arc<Tracked>) -> Self {
+        Self { server: self.server.clone(), tracked: Some(tracked) }
+    }
+}
+
+impl Server {
+    async fn client(&self) -> RedisResult<Client> {
+        match self {
+            Self::Client(client) => Ok(client.clone()),
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(sentinels) => {
+                let master = sentinels.lock().await.async_get_client().await?;
+                let settings = crate::address::tcp_settings();
+                Client::open(master.get_connection_info().clone().set_tcp_settings(settings))
+            }
+        }
+    }
 }
 
 impl redsync_runtime::Source for Source {
     type Connection = MultiplexedConnection;
 
     async fn connect(&self) -> Result<MultiplexedConnection, Box<dyn StdError + Send + Sync>> {
-        let config = config();
-        match self {
-            Self::Client(client) => Ok(client.get_multiplexed_async_connection_with_config(&config).await?),
-            #[cfg(feature = "sentinel")]
-            Self::Sentinel(client) => {
-                let master = client.lock().await.async_get_client().await?;
-                let master =
-                    master.get_connection_info().clone().set_tcp_settings(crate::address::tcp_settings());
-                Ok(Client::open(master)?.get_multiplexed_async_connection_with_config(&config).await?)
-            }
+        let client = self.server.client().await?;
+        match &self.tracked {
+            None => Ok(client.get_multiplexed_async_connection_with_config(&config()).await?),
+            Some(tracked) => Ok(track(&client, Arc::clone(tracked)).await?),
         }
     }
 
@@ -62,6 +90,32 @@ impl Transport for Linked {
         let answer = lent.connection.send_packed_command(&command).await.and_then(Value::extract_error);
         lent.give_back(answer.as_ref().is_err_and(is_broken));
         convert::answer(answer)
+    }
+}
+
+/// Connects so that the server tells when a key changes that was read over the connection.
+async fn track(client: &Client, tracked: Arc<Tracked>) -> RedisResult<MultiplexedConnection> {
+    let info = client.get_connection_info().clone();
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    let client = Client::open(info.set_redis_settings(settings))?;
+    let config = config().set_push_sender(move |push: PushInfo| {
+        note(&tracked, &push);
+        Ok::<_, Infallible>(())
+    });
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    redis::cmd("CLIENT").arg("TRACKING").arg("ON").query_async::<()>(&mut connection).await?;
+    Ok(connection)
+}
+
+/// An invalidation names its keys, or none where the server was emptied.
+fn note(tracked: &Tracked, push: &PushInfo) {
+    match (&push.kind, push.data.first()) {
+        (PushKind::Invalidate, Some(Value::Array(keys))) => {
+            let names = keys.iter().filter_map(|key| if let Value::BulkString(key) = key { Some(key) } else { None });
+            names.for_each(|name| tracked.changed(name));
+        }
+        (PushKind::Invalidate | PushKind::Disconnection, _) => tracked.lost(),
+        _ => {}
     }
 }
 

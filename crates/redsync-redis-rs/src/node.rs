@@ -3,13 +3,13 @@
 use std::{borrow::Cow, error::Error as StdError, ops::DerefMut, sync::Arc};
 
 use redis::Client;
-use redsync_core::{BoxFuture, Delivery, Node, NodeError, Reply, Request};
-use redsync_runtime::{Link, NoRuntime, Wired, locate};
+use redsync_core::{BoxFuture, Delivery, Hint, Node, NodeError, Reply, Request};
+use redsync_runtime::{Link, NoRuntime, Tracked, Watcher, Wired, locate};
 
 use crate::{
     ConnectError, Connection, address,
     connection::{Direct, Pool},
-    link::{Linked, Source},
+    link::{Linked, Server, Source},
 };
 
 /// One Redis or Valkey: a single server, a cluster, or what a group of sentinels calls its master.
@@ -46,7 +46,7 @@ impl RedisNode {
     /// [`NoRuntime`] when there is no async runtime.
     pub fn from_client(client: Client) -> Result<Self, NoRuntime> {
         let label = address::label(client.get_connection_info());
-        Ok(Self::from_link(Link::new(label, Source::Client(client), locate()?)))
+        Ok(Self::from_link(Link::new(label, Source::of(Server::Client(client)), locate()?)))
     }
 
     /// Reaches the server that the sentinels of `client` name, by a connection of its own.
@@ -62,7 +62,7 @@ impl RedisNode {
         label: impl Into<String>,
         client: redis::sentinel::SentinelClient,
     ) -> Result<Self, NoRuntime> {
-        let source = Source::Sentinel(futures_util::lock::Mutex::new(client));
+        let source = Source::of(Server::Sentinel(Arc::new(futures_util::lock::Mutex::new(client))));
         Ok(Self::from_link(Link::new(label, source, locate()?)))
     }
 
@@ -114,7 +114,11 @@ impl RedisNode {
 
     pub(crate) fn from_link(link: Link<Source>) -> Self {
         let (label, runtime) = (link.label().to_owned(), Arc::clone(link.runtime()));
-        Self(Arc::new(Wired::new(label, Linked(link), runtime)))
+        let tracked = Arc::<Tracked>::default();
+        let watching = link.source().tracking(Arc::clone(&tracked));
+        let watching = Linked(Link::spare(label.clone(), watching, Arc::clone(&runtime)));
+        let watcher = Watcher::new(watching, tracked, Arc::clone(&runtime));
+        Self(Arc::new(Wired::new(label, Linked(link), runtime).watched_by(watcher)))
     }
 }
 
@@ -129,5 +133,9 @@ impl Node for RedisNode {
 
     fn delivery(&self) -> Delivery {
         self.0.delivery()
+    }
+
+    fn watch(&self, key: Arc<str>) -> Option<BoxFuture<'static, Result<Hint, NodeError>>> {
+        self.0.watch(key)
     }
 }

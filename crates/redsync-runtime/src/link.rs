@@ -54,6 +54,8 @@ struct Inner<S: Source> {
     label: String,
     source: S,
     runtime: Arc<dyn Runtime>,
+    /// Whether nothing depends on it, so that a failure is no warning.
+    is_spare: bool,
     state: Mutex<State<S::Connection>>,
 }
 
@@ -76,15 +78,29 @@ struct State<C> {
 impl<S: Source> Link<S> {
     /// Returns a link that connects when it is first used.
     pub fn new(label: impl Into<String>, source: S, runtime: Arc<dyn Runtime>) -> Self {
+        Self::with(label, source, runtime, false)
+    }
+
+    /// Returns one on which nothing depends: that it cannot connect is logged for debugging only.
+    pub fn spare(label: impl Into<String>, source: S, runtime: Arc<dyn Runtime>) -> Self {
+        Self::with(label, source, runtime, true)
+    }
+
+    fn with(label: impl Into<String>, source: S, runtime: Arc<dyn Runtime>, is_spare: bool) -> Self {
         let now = runtime.now();
         let (attempt, retry_at) = (None, None);
         let state = State { attempt, failures: 0, retry_at, heard_at: now, waiting: 0, waiting_since: now };
-        Self(Arc::new(Inner { label: label.into(), source, runtime, state: Mutex::new(state) }))
+        Self(Arc::new(Inner { label: label.into(), source, runtime, is_spare, state: Mutex::new(state) }))
     }
 
     /// Returns what people call the server.
     pub fn label(&self) -> &str {
         &self.0.label
+    }
+
+    /// Returns where connections come from.
+    pub fn source(&self) -> &S {
+        &self.0.source
     }
 
     /// Returns the runtime that connections are made on.
@@ -178,7 +194,11 @@ impl<S: Source> Link<S> {
                 let pause = PAUSE.saturating_mul(1 << state.failures.min(5)).min(LONGEST_PAUSE);
                 state.retry_at = Some(self.0.runtime.now().plus(pause));
                 state.failures = state.failures.saturating_add(1);
-                tracing::warn!(node = self.0.label, %error, tries = state.failures, "cannot connect");
+                if self.0.is_spare {
+                    tracing::debug!(node = self.0.label, %error, "cannot connect to watch keys");
+                } else {
+                    tracing::warn!(node = self.0.label, %error, tries = state.failures, "cannot connect");
+                }
                 Err(NodeError::not_sent(error))
             }
         }

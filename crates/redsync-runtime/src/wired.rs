@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, future::Future, sync::Arc};
 
-use redsync_core::{BoxFuture, Delivery, Node, NodeError, Reply, Request, Runtime};
+use redsync_core::{BoxFuture, Delivery, Hint, Node, NodeError, Reply, Request, Runtime};
 
-use crate::{Backlog, deliver};
+use crate::{Backlog, Watcher, deliver};
 
 /// A way to carry requests to one node.
 pub trait Transport: Clone + Send + Sync + 'static {
@@ -23,12 +23,19 @@ pub struct Wired<T> {
     transport: T,
     runtime: Arc<dyn Runtime>,
     backlog: Backlog,
+    watcher: Option<Watcher>,
 }
 
 impl<T: Transport> Wired<T> {
     /// Makes a node that people call `label`; requests whose callers have gone end on `runtime`.
     pub fn new(label: impl Into<String>, transport: T, runtime: Arc<dyn Runtime>) -> Self {
-        Self { label: label.into(), transport, runtime, backlog: Backlog::default() }
+        Self { label: label.into(), transport, runtime, backlog: Backlog::default(), watcher: None }
+    }
+
+    /// The same, and keys are watched by `watcher`, if there is one.
+    #[must_use]
+    pub fn watched_by(self, watcher: impl Into<Option<Watcher>>) -> Self {
+        Self { watcher: watcher.into(), ..self }
     }
 }
 
@@ -41,6 +48,10 @@ impl<T: Transport> Node for Wired<T> {
             transport.send(request).await
         };
         Box::pin(deliver(Arc::clone(&self.runtime), exchange))
+    }
+
+    fn watch(&self, key: Arc<str>) -> Option<BoxFuture<'static, Result<Hint, NodeError>>> {
+        self.watcher.as_ref().map(|watcher| watcher.watch(key))
     }
 
     fn label(&self) -> Cow<'_, str> {

@@ -15,7 +15,8 @@ mod tests;
 
 use std::{borrow::Cow, fmt, future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
-use redsync_core::{BoxFuture, Delivery, Node, NodeError, Reply, Request, Runtime};
+use redsync_core::{BoxFuture, Delivery, Hint, Node, NodeError, Reply, Request, Runtime};
+use redsync_runtime::Watcher;
 
 pub use self::{error::ErrorReply, faults::Loss, held::Held};
 use self::{
@@ -149,6 +150,13 @@ impl Node for MemoryNode {
             linger(server.with(|state| state.faults.extra_polls)).await;
             outcome
         })
+    }
+
+    /// As a real server tells it to its clients: after the delay of its replies.
+    fn watch(&self, key: Arc<str>) -> Option<BoxFuture<'static, Result<Hint, NodeError>>> {
+        self.server.with(|state| state.keyspace.track());
+        let (tracked, runtime) = (Arc::clone(&self.server.tracked), Arc::clone(self.server.runtime()));
+        Some(Watcher::over(Arc::new(self.clone()), tracked, runtime).watch(key))
     }
 
     fn label(&self) -> Cow<'_, str> {

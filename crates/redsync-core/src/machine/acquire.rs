@@ -40,7 +40,8 @@ pub enum GaveUp {
 /// Takes a lock.
 ///
 /// [`Event::Cancel`] gives up: before the result it ends the call, after a [`Lease`] it means that the lock
-/// was given back, so that grants which arrive from then on are removed.
+/// was given back, so that grants which arrive from then on are removed. [`Event::MayBeFree`] leads to a round
+/// within a pause between two tries, which takes nothing of the tries and of the pause.
 #[derive(Clone, Debug)]
 pub struct Acquire<S = Box<dyn Source>> {
     plan: AcquirePlan,
@@ -49,6 +50,8 @@ pub struct Acquire<S = Box<dyn Source>> {
     ids: Ids,
     phase: Phase,
     tries: u32,
+    /// When the pause ends within which a hint has led to a round.
+    pause_until: Option<Moment>,
     /// The last one is the current or the winning one; those before are being cleaned up.
     attempts: Vec<Attempt>,
     outbox: VecDeque<(RequestId, Command)>,
@@ -71,6 +74,7 @@ impl<S: Source> Acquire<S> {
             ids: Ids::default(),
             phase: Phase::Resting { until: now },
             tries: 0,
+            pause_until: None,
             attempts: Vec::new(),
             outbox: VecDeque::new(),
             result: None,
@@ -81,20 +85,34 @@ impl<S: Source> Acquire<S> {
             absent: NodeSet::EMPTY,
             pacer: Pacer::new(),
         };
-        machine.start_round(now);
+        machine.start_try(now);
         machine.collect_undos(now);
         machine
     }
 
-    fn start_round(&mut self, now: Moment) {
+    fn start_try(&mut self, now: Moment) {
+        (self.tries, self.pause_until) = (self.tries.saturating_add(1), None);
+        self.start_round(NodeSet::EMPTY, now);
+    }
+
+    /// A round within a pause. Who still owes an answer is not asked again: a hot lock changes hands a thousand times a
+    /// second, and a node that hangs would have all of that to work off.
+    fn start_extra_round(&mut self, now: Moment, pause_until: Moment) {
+        let owing = self.attempts.iter().fold(NodeSet::EMPTY, |nodes, attempt| nodes.union(attempt.open()));
+        if !self.plan.quorum.is_blocked_by(owing.len()) {
+            self.pause_until = Some(pause_until);
+            self.start_round(owing, now);
+        }
+    }
+
+    fn start_round(&mut self, left_out: NodeSet, now: Moment) {
         let attempts = &self.attempts;
         let is_used = |value: &Value| attempts.iter().any(|attempt| attempt.value == *value);
         let (value, exact) = match self.values.next(is_used) {
             Ok(drawn) => drawn,
             Err(error) => return self.give_up(GaveUp::NoValue(error), now),
         };
-        self.tries = self.tries.saturating_add(1);
-        let sits_out = if exact { self.doubtful_nodes(&value) } else { NodeSet::EMPTY };
+        let sits_out = if exact { left_out.union(self.doubtful_nodes(&value)) } else { left_out };
         let nodes = self.plan.quorum.nodes();
         let round = Round::new(nodes, NodeSet::first(nodes).without(sits_out), &mut self.ids, now);
         let proposal = self.proposal.map(|proposal| proposal.at(now));
@@ -205,6 +223,10 @@ impl<S: Source> Acquire<S> {
         if self.is_last_round() {
             return self.give_up(GaveUp::Tries, now);
         }
+        if let Some(until) = self.pause_until {
+            self.phase = Phase::Resting { until };
+            return;
+        }
         let until = now.plus(self.plan.delay.after(self.tries, self.values.random()));
         if self.plan.deadline.is_some_and(|deadline| deadline <= until) {
             return self.give_up(GaveUp::Deadline, now);
@@ -267,12 +289,20 @@ impl<S: Source> Acquire<S> {
         let call_is_over = self.plan.deadline.is_some_and(|deadline| deadline <= now);
         match self.phase {
             Phase::Asking { until } if until <= now || call_is_over => self.decide(now, true),
-            Phase::Resting { until } if until <= now => self.start_round(now),
+            Phase::Resting { until } if until <= now => self.start_try(now),
             Phase::Settling { until } if until <= now => self.attempts.clear(),
             Phase::Asking { .. } | Phase::Resting { .. } | Phase::Settling { .. } => {}
         }
         if self.phase.is_waited_for() && call_is_over {
             self.end_call(GaveUp::Deadline, now);
+        }
+    }
+
+    fn on_hint(&mut self, now: Moment) {
+        if let Phase::Resting { until } = self.phase
+            && now < until
+        {
+            self.start_extra_round(now, until);
         }
     }
 
@@ -337,6 +367,7 @@ impl<S: Source> Machine for Acquire<S> {
             Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
             Event::Tick => self.on_tick(now),
             Event::Cancel | Event::HandedBack => self.on_cancel(now),
+            Event::MayBeFree => self.on_hint(now),
         }
         self.collect_undos(now);
     }

@@ -159,6 +159,11 @@ impl Attempt {
         self.round.tally()
     }
 
+    /// The nodes that have not answered yet.
+    pub(super) fn open(&self) -> NodeSet {
+        self.round.open()
+    }
+
     pub(super) fn granted(&self) -> NodeSet {
         self.round.granted()
     }

@@ -116,6 +116,8 @@ pub enum Event {
     Cancel,
     /// The lock that was won has gone back to the token that it was adopted from.
     HandedBack,
+    /// The lock may be free by now: a pause between two tries need not be waited out. A hint, which proves nothing.
+    MayBeFree,
 }
 
 impl Event {
@@ -126,6 +128,7 @@ impl Event {
             Self::Tick => "tick",
             Self::Cancel => "cancel",
             Self::HandedBack => "handed back",
+            Self::MayBeFree => "may be free",
         }
     }
 
@@ -133,7 +136,7 @@ impl Event {
     pub fn node(&self) -> Option<usize> {
         match self {
             Self::Reply { id, .. } => Some(id.node()),
-            Self::Tick | Self::Cancel | Self::HandedBack => None,
+            Self::Tick | Self::Cancel | Self::HandedBack | Self::MayBeFree => None,
         }
     }
 }

@@ -260,7 +260,7 @@ impl<S: Source> Machine for Release<S> {
             Event::Cancel if self.phase.is_waited_for() => self.conclude(GaveUp::Cancelled, now),
             // Failed, and nobody has seen it: there is no guard that would try again.
             Event::Cancel if matches!(self.result, Some(Err(_))) => self.sweep.take_back(),
-            Event::Cancel | Event::HandedBack => {}
+            Event::Cancel | Event::HandedBack | Event::MayBeFree => {}
         }
         self.collect(now);
         // What failed may not be sent again any more, and no answer is to come.

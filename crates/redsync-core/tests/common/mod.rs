@@ -6,7 +6,7 @@ pub mod link;
 
 use std::{future::Future, time::Duration};
 
-use redsync_core::{Guard, LockToken, Mutex, Redsync, wire::Script};
+use redsync_core::{Guard, Runtime as _, LockToken, Mutex, Redsync, wire::Script};
 use redsync_testkit::{memory::MemoryNode, virtual_time::VirtualRuntime};
 
 pub const NAME: &str = "report:7";
@@ -100,6 +100,10 @@ impl Quorum {
     /// Lets the background go on for a while.
     pub fn run_for(&self, duration: Duration) {
         self.runtime.run_for(duration);
+    }
+
+    pub async fn sleep(&self, duration: Duration) {
+        self.runtime.sleep_until(self.runtime.now().plus(duration)).await;
     }
 
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {

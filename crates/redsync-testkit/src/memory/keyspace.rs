@@ -17,6 +17,8 @@ pub(super) struct Keyspace {
     scripts: BTreeSet<&'static str>,
     native: Option<Native>,
     hides_native: bool,
+    /// What has changed since it was asked for, once somebody wants to know.
+    changed: Option<Vec<Vec<u8>>>,
 }
 
 #[derive(Clone)]
@@ -48,16 +50,33 @@ impl Keyspace {
         self.entry(key, now).is_some()
     }
 
+    /// Takes down what changes, from now on.
+    pub(super) fn track(&mut self) {
+        self.changed.get_or_insert_default();
+    }
+
+    /// What has changed since this was last asked for.
+    pub(super) fn take_changed(&mut self) -> Vec<Vec<u8>> {
+        self.changed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note(&mut self, key: &[u8]) {
+        self.changed.iter_mut().for_each(|changed| changed.push(key.to_vec()));
+    }
+
     pub(super) fn set_list(&mut self, key: &[u8]) {
+        self.note(key);
         self.entries.insert(key.to_vec(), Entry { value: None, expires: None });
     }
 
     pub(super) fn set(&mut self, key: &[u8], value: &[u8], expires: Option<Millis>) {
+        self.note(key);
         self.entries.insert(key.to_vec(), Entry { value: Some(value.to_vec()), expires });
     }
 
     /// Whether there was such a key.
     pub(super) fn remove(&mut self, key: &[u8], now: Millis) -> bool {
+        self.note(key);
         self.entries.remove(key).is_some_and(|entry| entry.is_alive(now))
     }
 
@@ -71,6 +90,7 @@ impl Keyspace {
         if expires <= now {
             return self.remove(key, now);
         }
+        self.note(key);
         let entry = self.entries.get_mut(key).filter(|entry| entry.is_alive(now));
         entry.map(|entry| entry.expires = Some(expires)).is_some()
     }

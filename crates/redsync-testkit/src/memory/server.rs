@@ -8,6 +8,7 @@ use std::{
 };
 
 use redsync_core::{NodeError, Request, Runtime};
+use redsync_runtime::Tracked;
 
 use super::{
     execute::{Executed, Time, execute},
@@ -20,6 +21,8 @@ use crate::virtual_time::lock;
 /// A [`State`] that several handles and tasks share.
 pub(super) struct Server {
     runtime: Arc<dyn Runtime>,
+    /// The keys that somebody waits for.
+    pub(super) tracked: Arc<Tracked>,
     state: Mutex<State>,
 }
 
@@ -49,6 +52,9 @@ struct InFlight {
 enum Effect {
     Resolve(Slot, Outcome),
     After(Duration, Step),
+    /// Tells those that wait for the key, some time later.
+    Push(Duration, Vec<u8>),
+    Disconnect,
 }
 
 /// What the network does some time later.
@@ -59,14 +65,19 @@ enum Step {
 
 impl Server {
     pub(super) fn new(runtime: Arc<dyn Runtime>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::new(Arc::clone(&runtime))), runtime })
+        Arc::new(Self { state: Mutex::new(State::new(Arc::clone(&runtime))), tracked: Arc::default(), runtime })
+    }
+
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.runtime
     }
 
     /// Changes or reads the state, then carries out what follows from it.
     pub(super) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = lock(&self.state);
         let output = change(&mut state);
-        let effects = mem::take(&mut state.effects);
+        let pushes = state.pushes();
+        let effects = mem::take(&mut state.effects).into_iter().chain(pushes).collect::<Vec<_>>();
         drop(state);
         effects.into_iter().for_each(|effect| self.carry_out(effect));
         output
@@ -74,6 +85,16 @@ impl Server {
 
     fn carry_out(self: &Arc<Self>, effect: Effect) {
         match effect {
+            Effect::Push(delay, key) if delay.is_zero() => self.tracked.changed(&key),
+            Effect::Push(delay, key) => {
+                let tracked = Arc::clone(&self.tracked);
+                let timer = self.runtime.sleep_until(self.runtime.now().plus(delay));
+                self.runtime.spawn(Box::pin(async move {
+                    timer.await;
+                    tracked.changed(&key);
+                }));
+            }
+            Effect::Disconnect => self.tracked.lost(),
             Effect::Resolve(slot, outcome) => slot.resolve(outcome),
             Effect::After(delay, step) => {
                 let server = Arc::clone(self);
@@ -166,7 +187,14 @@ impl State {
         }
     }
 
+    /// What the server tells of keys that have changed, unless its connections are broken off.
+    fn pushes(&mut self) -> Vec<Effect> {
+        let delay = self.faults.reply_delay;
+        self.keyspace.take_changed().into_iter().map(|key| Effect::Push(delay, key)).collect()
+    }
+
     pub(super) fn break_off_all(&mut self) {
+        self.effects.push(Effect::Disconnect);
         self.waiting.clear();
         for id in self.in_flight.keys().copied().collect::<Vec<_>>() {
             self.break_off(id);

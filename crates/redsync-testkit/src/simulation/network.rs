@@ -2,12 +2,13 @@
 
 use std::{
     borrow::Cow,
+    future::pending,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use futures_channel::oneshot;
-use redsync_core::{BoxFuture, Delivery, Node, NodeError, NodeErrorKind, Reply, Request, Runtime};
+use redsync_core::{BoxFuture, Delivery, Hint, Node, NodeError, NodeErrorKind, Reply, Request, Runtime};
 
 use crate::{
     memory::{Loss, MemoryNode},
@@ -140,6 +141,26 @@ impl Node for Path {
             }));
             receiver.await.unwrap_or_else(|_| lost())
         })
+    }
+
+    /// What the server pushes goes the way of its replies: it is late, or lost with or without a sign.
+    fn watch(&self, key: Arc<str>) -> Option<BoxFuture<'static, Result<Hint, NodeError>>> {
+        let path = self.clone();
+        let told = self.server.watch(key)?;
+        Some(Box::pin(async move {
+            if path.weather().is_refused {
+                return Err(NodeError::not_sent("connection refused"));
+            }
+            path.delay(path.weather()).await;
+            let hint = told.await;
+            let weather = path.weather();
+            path.delay(weather).await;
+            match weather.replies {
+                Loss::Never => hint,
+                Loss::Broken => Err(NodeError::unknown("connection reset")),
+                Loss::Silent => pending().await,
+            }
+        }))
     }
 
     fn label(&self) -> Cow<'_, str> {

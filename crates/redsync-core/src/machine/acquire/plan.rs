@@ -45,7 +45,7 @@ pub struct AcquirePlan {
 pub struct AcquireFailure {
     /// What ended it.
     pub gave_up: GaveUp,
-    /// How many rounds there were.
+    /// How many rounds there were, beside those that hints led to.
     pub tries: u32,
     /// What each node said when it was last asked and given the time to answer.
     pub answers: Vec<Answer>,

@@ -1,0 +1,167 @@
+//! [`Lines`]: in which order the calls of this process ask for a lock.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use event_listener::Event;
+
+use crate::{Moment, Runtime, held::Held};
+
+/// How often a lock goes from one call of this process to the next before others get the same chance. The next call then
+/// waits for the lock to be free like everybody else; that costs it a round trip or two, and eight make little of that.
+const HANDS_IN_A_ROW: u32 = 8;
+/// How long they may do so where nobody is told that the lock is free, and others poll. Between two polls there is a fifth
+/// of a second or so, and of several polls one is to be lucky.
+const TIME_IN_A_ROW: Duration = Duration::from_secs(1);
+
+/// Who waits for which lock. Of those that wait for the same one only the first asks for it.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    by_name: Mutex<BTreeMap<Arc<str>, Line>>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    /// The first one asks for the lock or holds it.
+    slots: VecDeque<Slot>,
+    numbers: u64,
+    /// How often the lock has gone from one to the next without a chance for others, and since when.
+    in_a_row: u32,
+    since: Option<Moment>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    number: u64,
+    /// Tells it that it may be the first one now. Who came into an empty line needs none.
+    moves: Option<Arc<Event>>,
+    /// The lock, once it has it.
+    holds: Option<Arc<Held>>,
+}
+
+/// A place in a line, which is left when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    lines: Arc<Lines>,
+    name: Arc<str>,
+    number: u64,
+    moves: Option<Arc<Event>>,
+}
+
+/// How to ask for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// At once.
+    Now,
+    /// When others have had their chance, who are told that the lock is free, or else have the time for a few polls.
+    AfterOthers {
+        /// Whether it has gone round in this process for so long.
+        is_long: bool,
+    },
+}
+
+impl Lines {
+    /// Queues up for the lock called `name`.
+    pub(crate) fn join(self: &Arc<Self>, name: &Arc<str>) -> Place {
+        let mut by_name = self.by_name();
+        let line = by_name.entry(Arc::clone(name)).or_default();
+        line.numbers += 1;
+        let number = line.numbers;
+        let moves = (!line.slots.is_empty()).then(Arc::<Event>::default);
+        line.slots.push_back(Slot { number, moves: moves.clone(), holds: None });
+        Place { lines: Arc::clone(self), name: Arc::clone(name), number, moves }
+    }
+
+    /// The same where nobody else is there.
+    pub(crate) fn join_alone(self: &Arc<Self>, name: &Arc<str>) -> Option<Place> {
+        let is_empty = !self.by_name().contains_key(name);
+        is_empty.then(|| self.join(name))
+    }
+
+    fn by_name(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Line>> {
+        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    /// Whether this one is first by now. A lock whose validity is over holds nobody up, whatever its guard is doing.
+    fn is_first(&mut self, number: u64, now: Moment) -> bool {
+        let is_over = |slot: &mut Slot| slot.holds.as_ref().is_some_and(|held| held.valid_until() <= now);
+        if self.slots.pop_front_if(is_over).is_some() {
+            self.call_first();
+        }
+        self.slots.front().is_some_and(|first| first.number == number)
+    }
+
+    fn call_first(&self) {
+        let moves = self.slots.front().and_then(|first| first.moves.as_ref());
+        moves.into_iter().for_each(|moves| _ = moves.notify(1));
+    }
+
+    fn turn(&self, now: Moment) -> Turn {
+        let is_long = self.since.is_some_and(|since| now.since(since) >= TIME_IN_A_ROW);
+        if self.in_a_row >= HANDS_IN_A_ROW || is_long { Turn::AfterOthers { is_long } } else { Turn::Now }
+    }
+
+    /// Others have had their chance.
+    fn begin_anew(&mut self) {
+        (self.in_a_row, self.since) = (0, None);
+    }
+}
+
+impl Place {
+    /// Waits for its turn. That a lock is over by time is seen on the first poll only.
+    pub(crate) async fn turn(&self, runtime: &dyn Runtime) -> Turn {
+        loop {
+            let moves = self.moves.as_ref().map(|moves| moves.listen());
+            if let Some(turn) = self.turn_at(runtime.now()) {
+                return turn;
+            }
+            match moves {
+                Some(moves) => moves.await,
+                None => pending().await,
+            }
+        }
+    }
+
+    /// Its turn, if it has come.
+    pub(crate) fn turn_at(&self, now: Moment) -> Option<Turn> {
+        let mut by_name = self.lines.by_name();
+        let line = by_name.get_mut(&self.name)?;
+        line.is_first(self.number, now).then(|| line.turn(now))
+    }
+
+    /// It has the lock by now; `waited` says whether others had their chance before.
+    pub(crate) fn hold(&self, held: &Arc<Held>, waited: bool, now: Moment) {
+        let mut by_name = self.lines.by_name();
+        let Some(line) = by_name.get_mut(&self.name) else { return };
+        if waited {
+            line.begin_anew();
+        }
+        line.since.get_or_insert(now);
+        if let Some(slot) = line.slots.iter_mut().find(|slot| slot.number == self.number) {
+            slot.holds = Some(Arc::clone(held));
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut by_name = self.lines.by_name();
+        let Some(line) = by_name.get_mut(&self.name) else { return };
+        let Some(index) = line.slots.iter().position(|slot| slot.number == self.number) else { return };
+        let had_lock = line.slots.remove(index).is_some_and(|slot| slot.holds.is_some());
+        if had_lock {
+            line.in_a_row = line.in_a_row.saturating_add(1);
+        }
+        if line.slots.is_empty() {
+            by_name.remove(&self.name);
+        } else if index == 0 {
+            line.call_first();
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! [`Queue`]: what a call does until it is its turn to ask for a lock.
+
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+
+use futures_util::future::{Either, select};
+
+use crate::{
+    BoxFuture, Moment,
+    held::Held,
+    line::{Place, Turn},
+    lookout::Lookout,
+    options::Settings,
+    redsync::World,
+};
+
+/// The least that a try takes of a call that waits in line. One that asks takes a round trip besides its pause, and may
+/// have no pause at all.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// A call before it asks for the lock.
+///
+/// It waits for as long as it would if it asked: after each pause between two tries it has one try less, and the last one
+/// is made wherever it stands in the line, so that it learns from the nodes why there is no lock.
+pub(crate) struct Queue<'a> {
+    world: &'a Arc<World>,
+    name: &'a Arc<str>,
+    settings: &'a Settings,
+    /// When a last try has to begin for its answers to come before the deadline.
+    last_at: Option<Moment>,
+}
+
+/// How to ask for the lock.
+pub(crate) struct Entry {
+    pub(crate) tries: u32,
+    pub(crate) lookout: Lookout,
+    place: Option<Place>,
+    /// Whether others have had their chance before.
+    waited: bool,
+}
+
+impl<'a> Queue<'a> {
+    pub(crate) fn new(
+        world: &'a Arc<World>,
+        name: &'a Arc<str>,
+        settings: &'a Settings,
+        begun: Moment,
+    ) -> Self {
+        let last_at = settings.deadline.map(|deadline| begun.plus(deadline).minus(settings.node_timeout));
+        Self { world, name, settings, last_at }
+    }
+
+    /// Waits in line; `None` when `stop` resolves first.
+    pub(crate) async fn entry(&self, mut stop: impl Future + Unpin) -> Option<Entry> {
+        let lookout = Lookout::new(Arc::clone(self.world), Arc::clone(self.name));
+        let all = self.settings.tries;
+        if all == 1 {
+            let place = self.world.lines.join_alone(self.name);
+            return Some(Entry { tries: 1, lookout, place, waited: false });
+        }
+        let place = self.world.lines.join(self.name);
+        let mut turn = place.turn_at(self.world.runtime.now());
+        let mut tried = 1;
+        while turn.is_none() && tried < all && !self.is_late() {
+            let my_turn = pin!(place.turn(&*self.world.runtime));
+            match select(select(my_turn, self.pause(tried)), &mut stop).await {
+                Either::Left((Either::Left((now, _)), _)) => turn = Some(now),
+                Either::Left((Either::Right(_), _)) => tried += 1,
+                Either::Right(_) => return None,
+            }
+        }
+        match turn {
+            Some(turn) => {
+                let mut entry = Entry { tries: all - (tried - 1), lookout, place: Some(place), waited: false };
+                self.let_others(turn, &mut entry, stop).await.then_some(entry)
+            }
+            None => Some(Entry { tries: 1, lookout, place: None, waited: false }),
+        }
+    }
+
+    /// Lets others have their chance, where it is due; says whether it was not stopped.
+    async fn let_others(&self, turn: Turn, entry: &mut Entry, stop: impl Future + Unpin) -> bool {
+        let Turn::AfterOthers { is_long } = turn else { return true };
+        let can_tell = entry.lookout.can_tell();
+        if !can_tell && !is_long {
+            return true;
+        }
+        entry.waited = true;
+        // Others get to know of it half a round trip later than the nodes, and then mostly take a look before they ask.
+        // So does this call, which has sent the release: two looks later they are even.
+        let free = pin!(async {
+            entry.lookout.free().await;
+            entry.lookout.free().await;
+        });
+        matches!(select(select(free, self.pause(1)), stop).await, Either::Left(_))
+    }
+
+    fn is_late(&self) -> bool {
+        self.last_at.is_some_and(|at| at <= self.world.runtime.now())
+    }
+
+    /// The pause after so many tries, or what there is time for.
+    fn pause(&self, tried: u32) -> BoxFuture<'static, ()> {
+        let runtime = &self.world.runtime;
+        let pause = self.settings.delay.after(tried, runtime.random()).max(LEAST);
+        let until = runtime.now().plus(pause);
+        runtime.sleep_until(self.last_at.map_or(until, |at| at.min(until)))
+    }
+}
+
+impl Entry {
+    /// Its place in the line, once it has the lock.
+    pub(crate) fn hold(self, held: &Arc<Held>, now: Moment) -> Option<Place> {
+        let waited = self.waited || self.lookout.is_used();
+        self.place.inspect(|place| place.hold(held, waited, now))
+    }
+}
