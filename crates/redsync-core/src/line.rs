@@ -90,8 +90,9 @@ impl Lines {
 impl Line {
     /// Whether this one is first by now. A lock whose validity is over holds nobody up, whatever its guard is doing.
     fn is_first(&mut self, number: u64, now: Moment) -> bool {
-        let is_over = |slot: &mut Slot| slot.holds.as_ref().is_some_and(|held| held.valid_until() <= now);
-        if self.slots.pop_front_if(is_over).is_some() {
+        let is_over = |slot: &Slot| slot.holds.as_ref().is_some_and(|held| held.valid_until() <= now);
+        if self.slots.front().is_some_and(is_over) {
+            self.slots.pop_front();
             self.call_first();
         }
         self.slots.front().is_some_and(|first| first.number == number)

@@ -258,7 +258,9 @@ impl Mutex {
         let mut drive = self.world.acquire(&self.name, &settings, entry.tries, begun);
         match drive.result_unless(stop, Some(&mut entry.lookout)).await {
             Ok(lease) => Ok(self.hold(lease, settings, drive, entry)),
-            Err(failure) => Err(Error::acquire(&self.world, &self.name, failure).queued(settings.tries - entry.tries)),
+            Err(failure) => {
+                Err(Error::acquire(&self.world, &self.name, failure).queued(settings.tries - entry.tries))
+            }
         }
     }
 

@@ -70,7 +70,8 @@ impl<'a> Queue<'a> {
         }
         match turn {
             Some(turn) => {
-                let mut entry = Entry { tries: all - (tried - 1), lookout, place: Some(place), waited: false };
+                let mut entry =
+                    Entry { tries: all - (tried - 1), lookout, place: Some(place), waited: false };
                 self.let_others(turn, &mut entry, stop).await.then_some(entry)
             }
             None => Some(Entry { tries: 1, lookout, place: None, waited: false }),

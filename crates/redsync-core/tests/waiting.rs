@@ -1,4 +1,10 @@
 //! Who waits for a lock: in which order, for how long, and how it gets to know that the lock is free.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests state what they expect"
+)]
 
 mod common;
 

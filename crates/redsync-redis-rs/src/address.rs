@@ -1,5 +1,7 @@
 //! URLs: what they mean, and what people call the servers behind them.
 
+use std::sync::Arc;
+
 use redis::{
     Client, ConnectionInfo, IntoConnectionInfo, RedisResult,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
@@ -11,7 +13,7 @@ use crate::link::{Server, Source};
 /// What people call the server at `url`, and how it is reached.
 pub(crate) fn parse(url: &str) -> RedisResult<(String, Source)> {
     let info = url.into_connection_info()?.set_tcp_settings(tcp_settings());
-    Ok((label(&info), Source::of(Server::Client(Client::open(info)?))))
+    Ok((label(&info), Source::of(Server::Client(Arc::new(Client::open(info)?)))))
 }
 
 /// The address, with the database where it is not the first.

@@ -25,7 +25,7 @@ pub(crate) struct Source {
 /// What is connected to.
 #[derive(Clone)]
 pub(crate) enum Server {
-    Client(Client),
+    Client(Arc<Client>),
     /// There is one try at a time for each of two connections.
     #[cfg(feature = "sentinel")]
     Sentinel(Arc<futures_util::lock::Mutex<redis::sentinel::SentinelClient>>),
@@ -45,7 +45,7 @@ impl Source {
 impl Server {
     async fn client(&self) -> RedisResult<Client> {
         match self {
-            Self::Client(client) => Ok(client.clone()),
+            Self::Client(client) => Ok(Client::clone(client)),
             #[cfg(feature = "sentinel")]
             Self::Sentinel(sentinels) => {
                 let master = sentinels.lock().await.async_get_client().await?;
@@ -111,7 +111,8 @@ async fn track(client: &Client, tracked: Arc<Tracked>) -> RedisResult<Multiplexe
 fn note(tracked: &Tracked, push: &PushInfo) {
     match (&push.kind, push.data.first()) {
         (PushKind::Invalidate, Some(Value::Array(keys))) => {
-            let names = keys.iter().filter_map(|key| if let Value::BulkString(key) = key { Some(key) } else { None });
+            let names =
+                keys.iter().filter_map(|key| if let Value::BulkString(key) = key { Some(key) } else { None });
             names.for_each(|name| tracked.changed(name));
         }
         (PushKind::Invalidate | PushKind::Disconnection, _) => tracked.lost(),

@@ -46,7 +46,7 @@ impl RedisNode {
     /// [`NoRuntime`] when there is no async runtime.
     pub fn from_client(client: Client) -> Result<Self, NoRuntime> {
         let label = address::label(client.get_connection_info());
-        Ok(Self::from_link(Link::new(label, Source::of(Server::Client(client)), locate()?)))
+        Ok(Self::from_link(Link::new(label, Source::of(Server::Client(Arc::new(client))), locate()?)))
     }
 
     /// Reaches the server that the sentinels of `client` name, by a connection of its own.

@@ -17,6 +17,8 @@ use redsync_core::{BoxFuture, Hint, Node, NodeError, Reply, Request, Runtime};
 
 use crate::{Transport, Wired};
 
+/// What `PTTL` answers without such a key.
+const MISSING: i64 = -2;
 /// After its last whole millisecond a key is gone.
 const PAST_EXPIRY: Duration = Duration::from_millis(1);
 
@@ -106,16 +108,18 @@ impl Watcher {
         Box::pin(async move {
             // Before anything is sent: what changes after the server has read the key is heard.
             let (_waiting, changed) = tracked.wait_for(&key);
-            let left = match node.call(Request::command(["PTTL", &*key], 1)).await? {
-                Reply::Integer(left) => u64::try_from(left).map_err(|_| left),
-                other => return Err(NodeError::unknown(format!("no TTL: {other:?}"))),
+            let reply = node.call(Request::command(["PTTL", &*key], 1)).await?;
+            let Reply::Integer(left) = reply else {
+                return Err(NodeError::unknown(format!("a reply that a TTL cannot be: {reply:?}")));
             };
-            match left {
+            if left == MISSING {
+                return Ok(Hint::Free);
+            }
+            match u64::try_from(left).map(Duration::from_millis) {
                 Ok(left) => {
-                    let over = runtime.now().plus(Duration::from_millis(left)).plus(PAST_EXPIRY);
+                    let over = runtime.now().plus(left).plus(PAST_EXPIRY);
                     select(changed, runtime.sleep_until(over)).await;
                 }
-                Err(-2) => return Ok(Hint::Free),
                 // It never expires by itself.
                 Err(_) => changed.await,
             }

@@ -55,6 +55,8 @@ pub mod taking;
 pub mod travelling;
 #[doc(hidden)]
 pub mod values;
+#[doc(hidden)]
+pub mod waiting;
 
 use std::{future::Future, sync::Arc};
 
@@ -120,6 +122,12 @@ macro_rules! conformance {
                 releasing::another_connection_releases_by_value,
                 releasing::a_dropped_guard_releases,
                 releasing::a_server_with_a_command_for_it_is_asked_by_that,
+                waiting::a_lock_is_had_as_soon_as_its_holder_releases_it,
+                waiting::a_lock_is_had_as_soon_as_any_client_deletes_it,
+                waiting::a_lock_is_had_as_soon_as_it_expires,
+                waiting::a_lock_is_had_in_spite_of_a_restart_while_it_is_waited_for,
+                waiting::a_user_who_may_not_watch_keys_polls,
+                waiting::a_key_is_watched_until_it_changes,
                 values::values_of_any_text_arrive_unchanged,
                 values::a_value_of_a_hundred_kilobytes_arrives_unchanged,
                 values::names_of_any_text_are_keys,

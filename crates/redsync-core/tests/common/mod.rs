@@ -6,7 +6,7 @@ pub mod link;
 
 use std::{future::Future, time::Duration};
 
-use redsync_core::{Guard, Runtime as _, LockToken, Mutex, Redsync, wire::Script};
+use redsync_core::{Guard, LockToken, Mutex, Redsync, Runtime as _, wire::Script};
 use redsync_testkit::{memory::MemoryNode, virtual_time::VirtualRuntime};
 
 pub const NAME: &str = "report:7";

@@ -65,7 +65,11 @@ enum Step {
 
 impl Server {
     pub(super) fn new(runtime: Arc<dyn Runtime>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::new(Arc::clone(&runtime))), tracked: Arc::default(), runtime })
+        Arc::new(Self {
+            state: Mutex::new(State::new(Arc::clone(&runtime))),
+            tracked: Arc::default(),
+            runtime,
+        })
     }
 
     pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
