@@ -4,32 +4,90 @@ use std::{path::PathBuf, time::Duration};
 
 use lexopt::{Arg, Parser, ValueExt};
 
-/// How long to measure, and where to write.
+use crate::workload::Workload;
+
+/// What to measure, how long, and where to write.
 pub(crate) struct Args {
     /// How often each of those that are compared has its turn: five or more.
     pub(crate) rounds: usize,
-    /// How long a turn lasts.
+    /// How long a turn lasts; some workloads take a multiple of it.
     pub(crate) turn: Duration,
-    /// The directory for `bench.md` and `bench.json`.
+    /// How often is done beforehand what is measured.
+    pub(crate) warm_up: usize,
+    /// The workloads.
+    pub(crate) only: Vec<&'static Workload>,
+    /// The directory for what is written.
     pub(crate) out: PathBuf,
 }
 
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            rounds: LEAST_ROUNDS,
+            turn: Duration::from_millis(500),
+            warm_up: 50,
+            only: Workload::ALL.iter().collect(),
+            out: PathBuf::from("target/bench"),
+        }
+    }
+}
+
+/// A median of fewer says little.
+const LEAST_ROUNDS: usize = 5;
+
 impl Args {
-    pub(crate) fn from_env() -> Result<Self, lexopt::Error> {
-        let mut args =
-            Self { rounds: 5, turn: Duration::from_millis(500), out: PathBuf::from("target/bench") };
-        let mut parser = Parser::from_env();
+    pub(crate) fn parse(mut parser: Parser) -> Result<Self, lexopt::Error> {
+        let (mut args, mut quick) = (Self::default(), false);
         while let Some(arg) = parser.next()? {
             match arg {
                 Arg::Long("rounds") => args.rounds = parser.value()?.parse()?,
                 Arg::Long("millis") => args.turn = Duration::from_millis(parser.value()?.parse()?),
+                Arg::Long("only") => args.only = parser.value()?.parse_with(workloads)?,
                 Arg::Long("out") => args.out = parser.value()?.into(),
+                Arg::Long("quick") => quick = true,
                 Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => return Err(arg.unexpected()),
             }
         }
-        if args.rounds < 5 || args.turn.is_zero() {
+        if args.rounds < LEAST_ROUNDS || args.turn.is_zero() {
             return Err("there are five rounds at least, of one millisecond at least".into());
         }
-        Ok(args)
+        Ok(if quick { args.quick() } else { args })
+    }
+
+    /// The same with as little of everything as shows that it works.
+    fn quick(self) -> Self {
+        Self { rounds: 2, turn: Duration::from_millis(20), warm_up: 2, ..self }
+    }
+}
+
+/// Workloads by their letters, such as `a,c`.
+fn workloads(letters: &str) -> Result<Vec<&'static Workload>, String> {
+    let named = |letter: &str| {
+        let found = Workload::ALL.iter().find(|workload| workload.letter == letter);
+        found.ok_or_else(|| format!("there is no workload {letter:?}"))
+    };
+    letters.split(',').map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, lexopt::Error> {
+        Args::parse(Parser::from_args(line.split_whitespace()))
+    }
+
+    #[test]
+    fn workloads_are_picked_by_their_letters() {
+        let letters = |args: Args| args.only.iter().map(|workload| workload.letter).collect::<String>();
+        assert_eq!(parse("--only b,a").map(letters).unwrap(), "ba");
+        assert!(parse("--only a,z").is_err());
+        assert_eq!(parse("").unwrap().only.len(), Workload::ALL.len());
+    }
+
+    #[test]
+    fn a_median_is_of_five_rounds_at_least() {
+        assert!(parse("--rounds 4").is_err());
+        assert_eq!(parse("--rounds 7 --millis 9").unwrap().turn, Duration::from_millis(9));
     }
 }

@@ -1,4 +1,4 @@
-//! Measures locks beside their floor, and prints a table of ratios.
+//! Measures locks beside their floor and beside rslock, and prints tables of ratios.
 //!
 //! `cargo xtask bench` builds it as it is used, and runs it. Servers of its own are started for each workload. Whatever is
 //! compared takes turns, several times, so that what else the machine does falls on all alike; a figure is the median of the
@@ -7,15 +7,20 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to read")]
 
 mod args;
+mod figures;
+mod locker;
+mod machine;
 mod measure;
 mod report;
 mod stage;
 mod workload;
 
-use std::{error::Error, fs, process::ExitCode};
+use std::{error::Error, fs, process::ExitCode, thread};
 
 use args::Args;
+use lexopt::Parser;
 use report::Report;
+use stage::Stage;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -30,24 +35,27 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), BoxError> {
-    let args = Args::from_env()?;
-    // One thread, as the floor has it; the servers have the other cores.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(measured(&args))?;
-    println!("{}", report.table());
+    let args = Args::parse(Parser::from_env())?;
+    let report = measured(&args)?;
+    println!("{}", report.tables());
     fs::create_dir_all(&args.out)?;
-    fs::write(args.out.join("bench.md"), report.table())?;
+    fs::write(args.out.join("bench.md"), report.tables())?;
     fs::write(args.out.join("bench.json"), report.json()?)?;
     Ok(())
 }
 
-async fn measured(args: &Args) -> Result<Report, BoxError> {
-    let mut report = Report::default();
-    for nodes in [1, 3, 5] {
-        report.add("alone", nodes, workload::alone::run(args, nodes).await?);
+fn measured(args: &Args) -> Result<Report, BoxError> {
+    let mut rows = Vec::new();
+    for workload in &args.only {
+        eprintln!("({}) {}", workload.letter, workload.name);
+        rows.extend((workload.run)(args)?);
     }
-    for nodes in [1, 3] {
-        report.add("travels", nodes, workload::travels::run(args, nodes).await?);
-    }
-    Ok(report)
+    Ok(Report { machine: machine(args)?, rows })
+}
+
+fn machine(args: &Args) -> Result<String, BoxError> {
+    let server = Stage::with(1)?.first().ok_or("no server")?.version()?;
+    let cores = thread::available_parallelism()?;
+    let (rounds, turn) = (args.rounds, args.turn);
+    Ok(format!("{server}, {cores} cores; medians of {rounds} rounds (least–most), turns from {turn:?} on."))
 }

@@ -1,130 +1,103 @@
-//! Turns and rounds, and what came of them.
+//! Turns and rounds.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
-use serde::Serialize;
 
-use crate::{BoxError, args::Args};
+use crate::{
+    BoxError,
+    args::Args,
+    figures::{Figure, Row, curve, percentile},
+};
 
 /// One of several that take turns.
 pub(crate) trait Contestant {
-    /// What it is called in the table.
-    fn name(&self) -> &'static str;
-
-    /// Does once what is measured.
-    fn once(&mut self) -> LocalBoxFuture<'_, Result<(), BoxError>>;
+    /// Does what is measured for as long as a turn lasts.
+    fn turn(&mut self) -> LocalBoxFuture<'_, Result<Turn, BoxError>>;
 }
 
-/// What one has come to: the medians of its rounds.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Figures {
-    pub(crate) name: &'static str,
-    pub(crate) p50_us: f64,
-    pub(crate) p99_us: f64,
-    pub(crate) per_second: f64,
-    /// Its time to that of the floor in the same round: the median, the least and the most of them.
-    pub(crate) to_floor: [f64; 3],
-}
-
-/// The turns of one contestant.
+/// What came of one turn.
 #[derive(Default)]
-struct Turns {
-    p50: Vec<f64>,
-    p99: Vec<f64>,
-    per_second: Vec<f64>,
+pub(crate) struct Turn {
+    /// The same ones in each turn.
+    pub(crate) figures: Vec<(&'static str, f64)>,
+    /// How long each time took.
+    pub(crate) times: Vec<Duration>,
 }
 
-/// How often everything is done before anything counts: scripts are loaded by then, and connections made.
-const WARM_UP: usize = 50;
+/// A contestant with its place in the report.
+pub(crate) struct Entry<'a> {
+    pub(crate) what: &'static str,
+    pub(crate) floor: Option<&'static str>,
+    pub(crate) contestant: Box<dyn Contestant + 'a>,
+}
 
-/// Has them take turns. The first one is the floor.
+/// What all entries of one competition share.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) workload: &'static str,
+    pub(crate) nodes: usize,
+    pub(crate) how: &'static str,
+}
+
+/// Has them take turns, for so many rounds.
 pub(crate) async fn compete(
+    setting: Setting,
+    rounds: usize,
+    mut entries: Vec<Entry<'_>>,
+) -> Result<Vec<Row>, BoxError> {
+    let mut turns: Vec<Vec<Turn>> = entries.iter().map(|_| Vec::new()).collect();
+    for _ in 0..rounds {
+        for (entry, turns) in entries.iter_mut().zip(&mut turns) {
+            let turn = entry.contestant.turn().await;
+            turns.push(turn.map_err(|error| format!("{}, {} nodes: {error}", entry.what, setting.nodes))?);
+        }
+    }
+    Ok(entries.iter().zip(turns).map(|(entry, turns)| row(setting, entry, turns)).collect())
+}
+
+fn row(setting: Setting, entry: &Entry<'_>, turns: Vec<Turn>) -> Row {
+    let mut figures: Vec<Figure> = Vec::new();
+    let mut times = Vec::new();
+    for turn in turns {
+        for (name, figure) in turn.figures {
+            match figures.iter_mut().find(|known| known.name == name) {
+                Some(known) => known.rounds.push(figure),
+                None => figures.push(Figure { name, rounds: vec![figure] }),
+            }
+        }
+        times.extend(turn.times);
+    }
+    let Setting { workload, nodes, how } = setting;
+    Row { workload, nodes, how, what: entry.what, floor: entry.floor, figures, latency: curve(times) }
+}
+
+/// Does `once` over and over until the turn is over, by itself.
+pub(crate) async fn repeat(
     args: &Args,
-    contestants: &mut [&mut dyn Contestant],
-) -> Result<Vec<Figures>, BoxError> {
-    for contestant in contestants.iter_mut() {
-        for _ in 0..WARM_UP {
-            contestant.once().await?;
-        }
+    mut once: impl AsyncFnMut() -> Result<(), BoxError>,
+) -> Result<Turn, BoxError> {
+    let (begun, mut times) = (Instant::now(), Vec::new());
+    while times.is_empty() || begun.elapsed() < args.turn {
+        let at = Instant::now();
+        once().await?;
+        times.push(at.elapsed());
     }
-    let named = |contestant: &&mut dyn Contestant| (contestant.name(), Turns::default());
-    let mut all: Vec<_> = contestants.iter().map(named).collect();
-    for _ in 0..args.rounds {
-        for (contestant, (_, turns)) in contestants.iter_mut().zip(&mut all) {
-            turns.take(&mut **contestant, args).await?;
-        }
-    }
-    Ok(figures(all))
+    Ok(Turn::timed(begun.elapsed(), times))
 }
 
-impl Turns {
-    async fn take(&mut self, contestant: &mut dyn Contestant, args: &Args) -> Result<(), BoxError> {
-        let begun = Instant::now();
-        let mut times = Vec::new();
-        while begun.elapsed() < args.turn {
-            let at = Instant::now();
-            contestant.once().await?;
-            times.push(at.elapsed());
-        }
-        let took = begun.elapsed();
+impl Turn {
+    /// Of `times` that it took within a turn of so long.
+    pub(crate) fn timed(took: Duration, mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
-        self.p50.push(percentile(&times, 50));
-        self.p99.push(percentile(&times, 99));
-        self.per_second.push(times.len() as f64 / took.as_secs_f64());
-        Ok(())
-    }
-}
-
-/// In microseconds.
-fn percentile(sorted: &[Duration], percent: usize) -> f64 {
-    let place = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-    sorted.get(place).map_or(0.0, |time| time.as_secs_f64() * 1e6)
-}
-
-fn figures(all: Vec<(&'static str, Turns)>) -> Vec<Figures> {
-    let floor = all.first().map(|(_, turns)| turns.p50.clone()).unwrap_or_default();
-    let figures = |(name, turns): (&'static str, Turns)| {
-        let ratios: Vec<_> = turns.p50.iter().zip(&floor).map(|(own, floor)| own / floor).collect();
-        let (least, most) = ratios
-            .iter()
-            .fold((f64::MAX, 0.0_f64), |(least, most), ratio| (least.min(*ratio), most.max(*ratio)));
-        Figures {
-            name,
-            p50_us: median(turns.p50),
-            p99_us: median(turns.p99),
-            per_second: median(turns.per_second),
-            to_floor: [median(ratios), least, most],
-        }
-    };
-    all.into_iter().map(figures).collect()
-}
-
-fn median(mut of: Vec<f64>) -> f64 {
-    of.sort_unstable_by(f64::total_cmp);
-    of.get(of.len() / 2).copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn turns(p50: [f64; 3]) -> Turns {
-        Turns { p50: p50.into(), p99: p50.into(), per_second: p50.into() }
+        let (p50, p99) = (percentile(&times, 50.0), percentile(&times, 99.0));
+        let per_second = times.len() as f64 / took.as_secs_f64();
+        Self { figures: vec![("p50 µs", p50), ("p99 µs", p99), ("a second", per_second)], times }
     }
 
-    #[test]
-    fn ratios_are_of_the_same_round() {
-        let all = vec![("floor", turns([10.0, 20.0, 40.0])), ("lock", turns([11.0, 30.0, 40.0]))];
-        let figures = figures(all);
-        assert_eq!(figures[0].to_floor, [1.0, 1.0, 1.0]);
-        assert_eq!((figures[1].p50_us, figures[1].to_floor), (30.0, [1.1, 1.0, 1.5]));
-    }
-
-    #[test]
-    fn percentiles_are_of_what_was_measured() {
-        let times: Vec<_> = (1..=100).map(Duration::from_micros).collect();
-        assert_eq!((percentile(&times, 50).round(), percentile(&times, 99).round()), (51.0, 100.0));
-        assert_eq!(percentile(&[], 50), 0.0);
+    /// The same where it is all about how much is done.
+    pub(crate) fn by_throughput(mut self) -> Self {
+        self.figures.rotate_right(1);
+        self
     }
 }

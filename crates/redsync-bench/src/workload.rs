@@ -1,9 +1,25 @@
 //! What is measured.
 
-pub(crate) mod alone;
-pub(crate) mod travels;
+mod alone;
+mod distinct;
+mod travels;
 
-use std::time::Duration;
+use crate::{BoxError, args::Args, figures::Row};
 
-/// Of all locks here.
-pub(crate) const TTL: Duration = Duration::from_secs(8);
+/// One thing that is measured.
+pub(crate) struct Workload {
+    pub(crate) letter: &'static str,
+    pub(crate) name: &'static str,
+    /// What a reader of its table has to know.
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&Args) -> Result<Vec<Row>, BoxError>,
+}
+
+impl Workload {
+    pub(crate) const ALL: [Self; 3] = [alone::WORKLOAD, distinct::WORKLOAD, travels::WORKLOAD];
+}
+
+/// One thread, as the floor has it, and nothing left of the one before.
+fn block_on<T>(work: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

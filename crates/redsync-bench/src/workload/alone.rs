@@ -1,94 +1,82 @@
-//! One task takes a lock and releases it, with nobody else there.
+//! One task takes a lock and gives it back, with nobody else there.
 
-use futures_util::future::{LocalBoxFuture, join_all};
-use redis::aio::MultiplexedConnection;
-use redsync_redis_rs::{Mutex, wire::Script};
+use futures_util::future::LocalBoxFuture;
 
-use super::TTL;
+use super::{Workload, block_on};
 use crate::{
     BoxError,
     args::Args,
-    measure::{Contestant, Figures, compete},
+    figures::Row,
+    locker::{Kind, Locker, Visitor},
+    machine::Pinned,
+    measure::{Contestant, Entry, Setting, Turn, compete, repeat},
     stage::Stage,
 };
 
-pub(crate) async fn run(args: &Args, nodes: usize) -> Result<Vec<Figures>, BoxError> {
+pub(super) const WORKLOAD: Workload = Workload {
+    letter: "a",
+    name: "alone",
+    about: "One task takes a lock and releases it. Pinned: the client and all servers share one core.",
+    run,
+};
+
+fn run(args: &Args) -> Result<Vec<Row>, BoxError> {
+    let mut rows = Vec::new();
+    for nodes in [1, 3, 5] {
+        let pinned = Pinned::to_one_core()?;
+        rows.extend(measure(args, nodes, "pinned")?);
+        drop(pinned);
+        rows.extend(measure(args, nodes, "unpinned")?);
+    }
+    Ok(rows)
+}
+
+fn measure(args: &Args, nodes: usize, how: &'static str) -> Result<Vec<Row>, BoxError> {
     let stage = Stage::with(nodes)?;
-    let mut floor = Bare { connections: stage.bare().await?, count: 0 };
-    floor.load_script().await?;
-    let mut lock = Lock(stage.redsync().await?.mutex("alone").ttl(TTL));
-    compete(args, &mut [&mut floor, &mut lock]).await
-}
-
-/// `SET NX PX` and a compare-and-delete at every node at once: what nobody can do without.
-struct Bare {
-    connections: Vec<MultiplexedConnection>,
-    count: u64,
-}
-
-impl Bare {
-    async fn load_script(&mut self) -> Result<(), BoxError> {
-        for connection in &mut self.connections {
-            let mut load = redis::cmd("SCRIPT");
-            load.arg("LOAD").arg(Script::RELEASE.text()).query_async::<()>(connection).await?;
+    block_on(async {
+        let mut entries = Vec::new();
+        for kind in Kind::all(nodes) {
+            let contestant = kind.visit(&stage.urls(), Alone { args, name: kind.name() }).await?;
+            let floor = Some(kind.floor(nodes).name());
+            entries.push(Entry { what: kind.name(), floor, contestant });
         }
-        Ok(())
+        compete(Setting { workload: WORKLOAD.letter, nodes, how }, args.rounds, entries).await
+    })
+}
+
+/// Makes contestants of lockers.
+struct Alone<'a> {
+    args: &'a Args,
+    name: &'static str,
+}
+
+impl<'a> Visitor for Alone<'a> {
+    type Output = Box<dyn Contestant + 'a>;
+
+    async fn visit<L: Locker>(self, locker: L) -> Result<Self::Output, BoxError> {
+        // A name of its own: what one has not yet cleaned up is not in the way of another.
+        let one = One { args: self.args, lock: locker.named(self.name), locker };
+        for _ in 0..self.args.warm_up {
+            one.once().await?;
+        }
+        Ok(Box::new(one))
     }
 }
 
-impl Contestant for Bare {
-    fn name(&self) -> &'static str {
-        "bare commands"
-    }
+struct One<'a, L: Locker> {
+    args: &'a Args,
+    locker: L,
+    lock: L::Lock,
+}
 
-    fn once(&mut self) -> LocalBoxFuture<'_, Result<(), BoxError>> {
-        Box::pin(async move {
-            self.count += 1;
-            // As long as a value of ours.
-            let value = format!("{:032x}", self.count);
-            let set = |connection: &MultiplexedConnection| {
-                let (mut connection, value) = (connection.clone(), value.clone());
-                async move {
-                    let mut set = redis::cmd("SET");
-                    set.arg("bare").arg(value).arg("NX").arg("PX").arg(8000);
-                    set.query_async::<bool>(&mut connection).await
-                }
-            };
-            for set in join_all(self.connections.iter().map(set)).await {
-                if !set? {
-                    return Err("somebody else has it".into());
-                }
-            }
-            let delete = |connection: &MultiplexedConnection| {
-                let (mut connection, value) = (connection.clone(), value.clone());
-                async move {
-                    let mut delete = redis::cmd("EVALSHA");
-                    delete.arg(Script::RELEASE.sha1()).arg(1).arg("bare").arg(value);
-                    delete.query_async::<i64>(&mut connection).await
-                }
-            };
-            for deleted in join_all(self.connections.iter().map(delete)).await {
-                if deleted? != 1 {
-                    return Err("it was gone".into());
-                }
-            }
-            Ok(())
-        })
+impl<L: Locker> One<'_, L> {
+    async fn once(&self) -> Result<(), BoxError> {
+        self.locker.give(self.locker.take(&self.lock).await?).await
     }
 }
 
-/// The same by a lock.
-pub(super) struct Lock(pub(super) Mutex);
-
-impl Contestant for Lock {
-    fn name(&self) -> &'static str {
-        "lock + release"
-    }
-
-    fn once(&mut self) -> LocalBoxFuture<'_, Result<(), BoxError>> {
-        Box::pin(async move {
-            self.0.lock().await?.release().await?;
-            Ok(())
-        })
+impl<L: Locker> Contestant for One<'_, L> {
+    fn turn(&mut self) -> LocalBoxFuture<'_, Result<Turn, BoxError>> {
+        Box::pin(repeat(self.args, async || self.once().await))
     }
 }

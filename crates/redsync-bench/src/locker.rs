@@ -1,0 +1,108 @@
+//! What is compared: ways to take a lock and to give it back.
+
+mod bare;
+mod fred;
+mod ours;
+mod redis_rs;
+mod rslock;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::BoxError;
+use bare::{Bare, Until};
+
+/// Of all locks here.
+pub(crate) const TTL: Duration = Duration::from_secs(8);
+
+/// One way to take locks and to give them back.
+pub(crate) trait Locker: Clone + Send + Sync + 'static {
+    /// A lock that can be taken over and over.
+    type Lock: Clone + Send + Sync + 'static;
+    type Held: Send + 'static;
+
+    fn named(&self, name: &str) -> Self::Lock;
+
+    /// Waits until it has the lock.
+    fn take(&self, lock: &Self::Lock) -> impl Future<Output = Result<Self::Held, BoxError>> + Send;
+
+    fn give(&self, held: Self::Held) -> impl Future<Output = Result<(), BoxError>> + Send;
+}
+
+/// The contestants by their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    /// The bare commands, until every node has answered.
+    RedisRsBare,
+    /// The same until a quorum has.
+    RedisRsQuorum,
+    FredBare,
+    FredQuorum,
+    Rslock,
+    RedisRs,
+    Fred,
+}
+
+impl Kind {
+    /// Those that take a lock that nobody wants at the same time. On one node, all are a quorum.
+    pub(crate) fn all(nodes: usize) -> Vec<Self> {
+        let all = [
+            Self::RedisRsBare,
+            Self::RedisRsQuorum,
+            Self::FredBare,
+            Self::FredQuorum,
+            Self::Rslock,
+            Self::RedisRs,
+            Self::Fred,
+        ];
+        let is_for = |kind: &Self| nodes > 1 || !matches!(kind, Self::RedisRsQuorum | Self::FredQuorum);
+        all.into_iter().filter(is_for).collect()
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::RedisRsBare => "redis-rs, bare",
+            Self::RedisRsQuorum => "redis-rs, bare, to a quorum",
+            Self::FredBare => "fred, bare",
+            Self::FredQuorum => "fred, bare, to a quorum",
+            Self::Rslock => "rslock",
+            Self::RedisRs => "redsync over redis-rs",
+            Self::Fred => "redsync over fred",
+        }
+    }
+
+    /// What nobody over the same client can be better than.
+    pub(crate) fn floor(self, nodes: usize) -> Self {
+        match self {
+            Self::RedisRsBare | Self::RedisRsQuorum | Self::Rslock | Self::RedisRs if nodes == 1 => {
+                Self::RedisRsBare
+            }
+            Self::RedisRsBare | Self::RedisRsQuorum | Self::Rslock | Self::RedisRs => Self::RedisRsQuorum,
+            Self::FredBare | Self::FredQuorum | Self::Fred if nodes == 1 => Self::FredBare,
+            Self::FredBare | Self::FredQuorum | Self::Fred => Self::FredQuorum,
+        }
+    }
+
+    /// Connects, and has the visitor go on with what came of it.
+    pub(crate) async fn visit<V: Visitor>(self, urls: &[String], visitor: V) -> Result<V::Output, BoxError> {
+        match self {
+            Self::RedisRsBare => visitor.visit(Bare::<redis_rs::Wire>::to(urls, Until::All).await?).await,
+            Self::RedisRsQuorum => {
+                visitor.visit(Bare::<redis_rs::Wire>::to(urls, Until::Quorum).await?).await
+            }
+            Self::FredBare => visitor.visit(Bare::<fred::Wire>::to(urls, Until::All).await?).await,
+            Self::FredQuorum => visitor.visit(Bare::<fred::Wire>::to(urls, Until::Quorum).await?).await,
+            Self::Rslock => visitor.visit(rslock::Locker::to(urls)).await,
+            Self::RedisRs => visitor.visit(redsync_redis_rs::connect(urls).await?).await,
+            Self::Fred => visitor.visit(redsync_fred::connect(urls).await?).await,
+        }
+    }
+}
+
+/// What is done with a locker, whichever it is.
+pub(crate) trait Visitor {
+    type Output;
+
+    fn visit<L: Locker>(self, locker: L) -> impl Future<Output = Result<Self::Output, BoxError>>;
+}

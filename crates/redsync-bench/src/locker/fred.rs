@@ -1,0 +1,42 @@
+//! The bare `fred` crate.
+
+use std::sync::Arc;
+
+use redsync_fred::fred::{
+    clients::Client,
+    interfaces::{ClientLike, Resp3Frame},
+    types::{ClusterHash, CustomCommand, Value, config::Config},
+};
+
+use super::bare;
+use crate::BoxError;
+
+#[derive(Clone)]
+pub(crate) struct Wire(Client);
+
+impl bare::Wire for Wire {
+    type Command = (CustomCommand, Vec<Value>);
+
+    async fn to(url: &str) -> Result<Self, BoxError> {
+        let client = Client::new(Config::from_url(url)?, None, None, None);
+        client.init().await?;
+        Ok(Self(client))
+    }
+
+    fn command(words: &[&str]) -> Self::Command {
+        let (name, args) = words.split_first().map_or(("", words), |(name, args)| (*name, args));
+        let args = args.iter().map(|word| Value::from(*word)).collect();
+        (CustomCommand::new(name, ClusterHash::Custom(0), false), args)
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what else there is, means no")]
+    async fn ask(self, command: Arc<Self::Command>) -> Result<bool, BoxError> {
+        let (command, args) = (command.0.clone(), command.1.clone());
+        match self.0.custom_raw::<Value>(command, args).await? {
+            Resp3Frame::SimpleString { data, .. } => Ok(data == "OK"),
+            Resp3Frame::Number { data, .. } => Ok(data == 1),
+            Resp3Frame::SimpleError { data, .. } => Err(data.to_string().into()),
+            _ => Ok(false),
+        }
+    }
+}
