@@ -1,8 +1,10 @@
 //! What is compared: ways to take a lock and to give it back.
 
+mod answers;
 mod bare;
 mod fred;
 mod ours;
+mod published;
 mod redis_rs;
 mod rslock;
 
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::BoxError;
 use bare::{Bare, Until};
+use published::Published;
 
 /// Of all locks here.
 pub(crate) const TTL: Duration = Duration::from_secs(8);
@@ -22,7 +25,7 @@ pub(crate) trait Locker: Clone + Send + Sync + 'static {
     type Lock: Clone + Send + Sync + 'static;
     type Held: Send + 'static;
 
-    fn named(&self, name: &str) -> Self::Lock;
+    fn named(&self, name: &str) -> impl Future<Output = Result<Self::Lock, BoxError>> + Send;
 
     /// Waits until it has the lock.
     fn take(&self, lock: &Self::Lock) -> impl Future<Output = Result<Self::Held, BoxError>> + Send;
@@ -42,9 +45,16 @@ pub(crate) enum Kind {
     Rslock,
     RedisRs,
     Fred,
+    /// The bare commands by whoever is woken by a `PUBLISH`.
+    RedisRsPublish,
+    FredPublish,
 }
 
 impl Kind {
+    /// Those that can wait for a lock that somebody else has.
+    pub(crate) const WAITING: [Self; 5] =
+        [Self::RedisRsPublish, Self::FredPublish, Self::Rslock, Self::RedisRs, Self::Fred];
+
     /// Those that take a lock that nobody wants at the same time. On one node, all are a quorum.
     pub(crate) fn all(nodes: usize) -> Vec<Self> {
         let all = [
@@ -69,19 +79,28 @@ impl Kind {
             Self::Rslock => "rslock",
             Self::RedisRs => "redsync over redis-rs",
             Self::Fred => "redsync over fred",
+            Self::RedisRsPublish => "redis-rs, bare, woken by PUBLISH",
+            Self::FredPublish => "fred, bare, woken by PUBLISH",
         }
     }
 
     /// What nobody over the same client can be better than.
     pub(crate) fn floor(self, nodes: usize) -> Self {
-        match self {
-            Self::RedisRsBare | Self::RedisRsQuorum | Self::Rslock | Self::RedisRs if nodes == 1 => {
-                Self::RedisRsBare
-            }
-            Self::RedisRsBare | Self::RedisRsQuorum | Self::Rslock | Self::RedisRs => Self::RedisRsQuorum,
-            Self::FredBare | Self::FredQuorum | Self::Fred if nodes == 1 => Self::FredBare,
-            Self::FredBare | Self::FredQuorum | Self::Fred => Self::FredQuorum,
+        match (self.is_over_fred(), nodes) {
+            (false, 1) => Self::RedisRsBare,
+            (false, _) => Self::RedisRsQuorum,
+            (true, 1) => Self::FredBare,
+            (true, _) => Self::FredQuorum,
         }
+    }
+
+    /// The same where they wait.
+    pub(crate) fn waiting_floor(self) -> Self {
+        if self.is_over_fred() { Self::FredPublish } else { Self::RedisRsPublish }
+    }
+
+    fn is_over_fred(self) -> bool {
+        matches!(self, Self::FredBare | Self::FredQuorum | Self::Fred | Self::FredPublish)
     }
 
     /// Connects, and has the visitor go on with what came of it.
@@ -96,6 +115,8 @@ impl Kind {
             Self::Rslock => visitor.visit(rslock::Locker::to(urls)).await,
             Self::RedisRs => visitor.visit(redsync_redis_rs::connect(urls).await?).await,
             Self::Fred => visitor.visit(redsync_fred::connect(urls).await?).await,
+            Self::RedisRsPublish => visitor.visit(Published::<redis_rs::Wire>::to(urls).await?).await,
+            Self::FredPublish => visitor.visit(Published::<fred::Wire>::to(urls).await?).await,
         }
     }
 }

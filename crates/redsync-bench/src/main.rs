@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to read")]
 
 mod args;
+mod child;
 mod figures;
 mod locker;
 mod machine;
@@ -15,9 +16,10 @@ mod report;
 mod stage;
 mod workload;
 
-use std::{error::Error, fs, process::ExitCode, thread};
+use std::{env, error::Error, fs, process::ExitCode, thread};
 
 use args::Args;
+use child::{CHILD, Part};
 use lexopt::Parser;
 use report::Report;
 use stage::Stage;
@@ -35,6 +37,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), BoxError> {
+    let mut words = env::args().skip(1);
+    if let (Some(CHILD), Some(part)) = (words.next().as_deref(), words.next()) {
+        return Part::play(&part);
+    }
     let args = Args::parse(Parser::from_env())?;
     let report = measured(&args)?;
     println!("{}", report.tables());

@@ -1,7 +1,9 @@
 //! What is measured.
 
 mod alone;
+pub(crate) mod contended;
 mod distinct;
+pub(crate) mod hand_off;
 mod travels;
 
 use crate::{BoxError, args::Args, figures::Row};
@@ -16,10 +18,11 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 3] = [alone::WORKLOAD, distinct::WORKLOAD, travels::WORKLOAD];
+    pub(crate) const ALL: [Self; 5] =
+        [alone::WORKLOAD, distinct::WORKLOAD, contended::WORKLOAD, hand_off::WORKLOAD, travels::WORKLOAD];
 }
 
 /// One thread, as the floor has it, and nothing left of the one before.
-fn block_on<T>(work: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }

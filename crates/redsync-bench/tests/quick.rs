@@ -5,10 +5,20 @@ use std::{collections::BTreeSet, fs, process::Command};
 use serde_json::Value;
 
 /// Lists the workloads with the contestants that a table of them has to show, at the least.
-const EXPECTED: [(&str, &[&str]); 3] = [
+const EXPECTED: [(&str, &[&str]); 5] = [
     ("a", &["redis-rs, bare", "fred, bare", "rslock", "redsync over redis-rs", "redsync over fred"]),
     ("b", &["redis-rs, bare", "fred, bare", "rslock", "redsync over redis-rs", "redsync over fred"]),
+    ("c", &WAITING),
+    ("d", &WAITING),
     ("h", &["lock + release", "lock + hand_over + adopt + release", "the same through a channel"]),
+];
+
+const WAITING: [&str; 5] = [
+    "redis-rs, bare, woken by PUBLISH",
+    "fred, bare, woken by PUBLISH",
+    "rslock",
+    "redsync over redis-rs",
+    "redsync over fred",
 ];
 
 #[test]

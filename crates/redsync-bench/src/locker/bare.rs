@@ -1,22 +1,17 @@
 //! The floor: what nobody can do without, and nothing else.
 
-use std::{
-    collections::VecDeque,
-    future::poll_fn,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::Poll,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
-use futures_util::{
-    FutureExt,
-    future::{BoxFuture, join_all},
-};
+use futures_util::{FutureExt, future::join_all};
 use redsync_core::wire::Script;
 
-use super::TTL;
+use super::{
+    TTL,
+    answers::{Answers, Late, Nodes},
+};
 use crate::BoxError;
 
 /// One connection to each server, by one of the clients.
@@ -40,7 +35,7 @@ pub(crate) trait Wire: Clone + Send + Sync + 'static {
 pub(crate) enum Until {
     /// Every node has answered.
     All,
-    /// Enough have granted.
+    /// Enough have.
     Quorum,
 }
 
@@ -53,82 +48,52 @@ pub(crate) struct Bare<W> {
     late: Arc<Late>,
 }
 
-/// Answers that were not waited for. A client may discard a command whose future is dropped, so they are kept until they
-/// are there, which costs less than a task that hears them.
-#[derive(Default)]
-struct Late(Mutex<VecDeque<Answers>>);
-
-impl Late {
-    fn leave(&self, mut answers: Answers) {
-        let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while late.front_mut().is_some_and(Answers::are_there) {
-            late.pop_front();
-        }
-        if !answers.are_there() {
-            late.push_back(answers);
-        }
-    }
-}
-
-/// What was asked and not yet answered.
-struct Answers(Vec<BoxFuture<'static, Result<bool, BoxError>>>);
-
-impl Answers {
-    /// How many have granted, once they are `enough` or there are no more. They are few, so that to look at all of them is
-    /// the quickest.
-    async fn grants(&mut self, enough: usize) -> usize {
-        let mut granted = 0;
-        poll_fn(|cx| {
-            self.0.retain_mut(|answer| match answer.poll_unpin(cx) {
-                Poll::Ready(answer) => {
-                    // Whoever fails has not granted anything.
-                    granted += usize::from(answer.unwrap_or(false));
-                    false
-                }
-                Poll::Pending => true,
-            });
-            if granted >= enough || self.0.is_empty() { Poll::Ready(granted) } else { Poll::Pending }
-        })
-        .await
-    }
-
-    fn are_there(&mut self) -> bool {
-        self.grants(usize::MAX).now_or_never().is_some()
-    }
-}
-
 impl<W: Wire> Bare<W> {
     pub(crate) async fn to(urls: &[String], until: Until) -> Result<Self, BoxError> {
         let mut wires = Vec::new();
         for url in urls {
-            let wire = W::to(url).await?;
-            wire.clone().ask(Arc::new(W::command(&["SCRIPT", "LOAD", Script::RELEASE.text()]))).await?;
-            wires.push(wire);
+            wires.push(W::to(url).await?);
         }
-        Ok(Self { wires: wires.into(), until, count: Arc::default(), late: Arc::default() })
+        let bare = Self { wires: wires.into(), until, count: Arc::default(), late: Arc::default() };
+        bare.load(Script::RELEASE.text()).await?;
+        Ok(bare)
     }
 
-    /// As long as a value of ours.
+    pub(crate) async fn load(&self, script: &str) -> Result<(), BoxError> {
+        let load = Arc::new(W::command(&["SCRIPT", "LOAD", script]));
+        let loaded = join_all(self.wires.iter().map(|wire| wire.clone().ask(Arc::clone(&load)))).await;
+        loaded.into_iter().try_for_each(|loaded| loaded.map(drop))
+    }
+
+    /// What nobody else has, and as long as a value of ours.
     pub(crate) fn value(&self) -> String {
-        format!("{:032x}", self.count.fetch_add(1, Ordering::Relaxed))
+        let (process, count) = (std::process::id(), self.count.fetch_add(1, Ordering::Relaxed));
+        format!("{process:016x}{count:016x}")
     }
 
-    /// Whether a quorum said yes to these words.
+    /// Whether a quorum says yes to these words.
     pub(crate) async fn ask(&self, words: &[&str]) -> Result<bool, BoxError> {
-        let command = Arc::new(W::command(words));
-        let answers = self.wires.iter().map(|wire| wire.clone().ask(Arc::clone(&command)));
         match self.until {
             Until::All => {
+                let command = Arc::new(W::command(words));
+                let answers = self.wires.iter().map(|wire| wire.clone().ask(Arc::clone(&command)));
                 let answers: Vec<bool> = join_all(answers).await.into_iter().collect::<Result<_, _>>()?;
                 Ok(answers.iter().filter(|yes| **yes).count() >= self.quorum())
             }
-            Until::Quorum => {
-                let mut answers = Answers(answers.map(FutureExt::boxed).collect());
-                let granted = answers.grants(self.quorum()).await;
-                self.late.leave(answers);
-                Ok(granted >= self.quorum())
-            }
+            Until::Quorum => Ok(self.vote(Nodes::ALL, words).await.count() >= self.quorum()),
         }
+    }
+
+    /// Which of these nodes say yes to these words, by when a quorum has or all have answered. Whoever fails has not
+    /// granted anything.
+    pub(crate) async fn vote(&self, nodes: Nodes, words: &[&str]) -> Nodes {
+        let command = Arc::new(W::command(words));
+        let asked = self.wires.iter().enumerate().filter(|(node, _)| nodes.contains(*node));
+        let ask = |(node, wire): (usize, &W)| (node, wire.clone().ask(Arc::clone(&command)).boxed());
+        let mut answers = Answers::of(asked.map(ask));
+        let granted = answers.until(self.quorum()).await;
+        self.late.leave(answers);
+        granted
     }
 
     pub(crate) fn quorum(&self) -> usize {
@@ -140,8 +105,8 @@ impl<W: Wire> super::Locker for Bare<W> {
     type Lock = Arc<str>;
     type Held = (Arc<str>, String);
 
-    fn named(&self, name: &str) -> Arc<str> {
-        name.into()
+    async fn named(&self, name: &str) -> Result<Arc<str>, BoxError> {
+        Ok(name.into())
     }
 
     async fn take(&self, lock: &Arc<str>) -> Result<Self::Held, BoxError> {

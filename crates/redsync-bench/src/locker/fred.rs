@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use redsync_fred::fred::{
+use ::fred::{
     clients::Client,
-    interfaces::{ClientLike, Resp3Frame},
+    interfaces::{ClientLike, EventInterface, PubsubInterface, Resp3Frame},
     types::{ClusterHash, CustomCommand, Value, config::Config},
 };
+use tokio::sync::broadcast::error::RecvError;
 
-use super::bare;
+use super::{bare, published::Listen};
 use crate::BoxError;
 
 #[derive(Clone)]
@@ -38,5 +39,25 @@ impl bare::Wire for Wire {
             Resp3Frame::SimpleError { data, .. } => Err(data.to_string().into()),
             _ => Ok(false),
         }
+    }
+}
+
+impl Listen for Wire {
+    async fn listen(
+        url: &str,
+        channel: &str,
+        on_message: impl Fn() + Send + 'static,
+    ) -> Result<(), BoxError> {
+        let Self(client) = <Self as bare::Wire>::to(url).await?;
+        let mut messages = client.message_rx();
+        client.subscribe(channel).await?;
+        tokio::spawn(async move {
+            // A receiver that was too slow has missed some, and is told so in the place of one.
+            while !matches!(messages.recv().await, Err(RecvError::Closed)) {
+                on_message();
+            }
+            drop(client);
+        });
+        Ok(())
     }
 }

@@ -10,8 +10,8 @@ impl super::Locker for Redsync {
     type Held = Guard;
 
     /// It waits for as long as it takes, as the others do.
-    fn named(&self, name: &str) -> Mutex {
-        self.mutex(name).ttl(TTL).tries(u32::MAX)
+    async fn named(&self, name: &str) -> Result<Mutex, BoxError> {
+        Ok(self.mutex(name).ttl(TTL).tries(u32::MAX))
     }
 
     async fn take(&self, lock: &Mutex) -> Result<Guard, BoxError> {

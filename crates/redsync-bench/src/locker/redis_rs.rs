@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt, future::ready};
 use redis::{AsyncConnectionConfig, Client, Cmd, Value, aio::MultiplexedConnection};
 
-use super::bare;
+use super::{bare, published::Listen};
 use crate::BoxError;
 
 /// Without the client's own time-outs, which cost a timer for each command, and with room for as many commands as the
@@ -36,5 +37,21 @@ impl bare::Wire for Wire {
             return Err(redis::RedisError::from(error).into());
         }
         Ok(answer == Value::Okay || answer == Value::Int(1))
+    }
+}
+
+impl Listen for Wire {
+    async fn listen(
+        url: &str,
+        channel: &str,
+        on_message: impl Fn() + Send + 'static,
+    ) -> Result<(), BoxError> {
+        let mut messages = Client::open(url)?.get_async_pubsub().await?;
+        messages.subscribe(channel).await?;
+        tokio::spawn(messages.into_on_message().for_each(move |_| {
+            on_message();
+            ready(())
+        }));
+        Ok(())
     }
 }

@@ -19,8 +19,8 @@ impl super::Locker for Locker {
     type Lock = String;
     type Held = Lock;
 
-    fn named(&self, name: &str) -> String {
-        name.to_owned()
+    async fn named(&self, name: &str) -> Result<String, BoxError> {
+        Ok(name.to_owned())
     }
 
     async fn take(&self, lock: &String) -> Result<Lock, BoxError> {

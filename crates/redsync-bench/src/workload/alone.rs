@@ -55,7 +55,7 @@ impl<'a> Visitor for Alone<'a> {
 
     async fn visit<L: Locker>(self, locker: L) -> Result<Self::Output, BoxError> {
         // A name of its own: what one has not yet cleaned up is not in the way of another.
-        let one = One { args: self.args, lock: locker.named(self.name), locker };
+        let one = One { args: self.args, lock: locker.named(self.name).await?, locker };
         for _ in 0..self.args.warm_up {
             one.once().await?;
         }

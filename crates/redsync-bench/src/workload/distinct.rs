@@ -58,7 +58,10 @@ impl<'a> Visitor for Distinct<'a> {
     type Output = Box<dyn Contestant + 'a>;
 
     async fn visit<L: Locker>(self, locker: L) -> Result<Self::Output, BoxError> {
-        let locks = (0..TASKS).map(|task| locker.named(&format!("{} {task}", self.name))).collect();
+        let mut locks = Vec::new();
+        for task in 0..TASKS {
+            locks.push(locker.named(&format!("{} {task}", self.name)).await?);
+        }
         let many = Many { turn: self.args.turn, locker, locks };
         many.all(Duration::from_millis(1)).await?;
         Ok(Box::new(many))
