@@ -62,9 +62,8 @@ impl Manner {
         match self {
             // Others wait for what it leaves.
             Self::Waits => 1,
-            // RabbitMQ puts what is to be delivered again before everything else. A job whose lock is taken by the token of
-            // a later one would keep that out for ever, were there no room for both.
-            Self::Plain | Self::FailsFirst | Self::LocksAnew => 256,
+            // Fewer than the names: jobs that wait for the locks of later ones must not keep those out.
+            Self::Plain | Self::FailsFirst | Self::LocksAnew => 8,
         }
     }
 

@@ -40,19 +40,28 @@
 //!   unacknowledged. It cannot be renewed, so it has to be longer than the longest job, and than the longest wait of a
 //!   message that is to be delivered again. When it is over the broker closes the consumer's channel, and everything that
 //!   is not settled is delivered again. The lock then still keeps a second worker away from a job that goes on.
-//! - **`delivery-limit`** (quorum queues; 20 since RabbitMQ 4.0): a message that was delivered again so often is dropped, or
-//!   goes to the queue's own dead-letter exchange. Raise it, take it off, or set such an exchange.
+//! - **`delivery-limit`** (quorum queues; 20 since RabbitMQ 4.0): a message that was given back so often is dropped, or
+//!   goes to the queue's own dead-letter exchange. Raise it, take it off, or set such an exchange. It counts the workers
+//!   that were lost with the message: what is [to be delivered again](crate::Message::deliver_again) is put at the end of
+//!   the queue as a message of its own, with which the broker begins to count anew. How often that was says the header
+//!   [`ATTEMPTS_HEADER`].
 //! - **One connection for publishers, another one for consumers**: a broker that is short of memory or disk stops reading
-//!   from those that publish, acknowledgements included.
-//! - **Message TTLs and length limits** drop messages as well. A lock whose message is dropped lasts until its wait is over.
+//!   from those that publish, acknowledgements included. A consumer publishes as well, where a message is to be delivered
+//!   again or goes to the dead letters: from then on it waits until the shortage is over.
+//! - **Message TTLs and length limits** drop messages as well, and what is put at the end of a queue counts as new there. A
+//!   lock whose message is dropped lasts until its wait is over.
+//! - **The consumer's user** may write to the default exchange, as publishers do.
 
 mod carrier;
 mod consumer;
+mod copy;
 mod delivery;
 mod error;
+mod line;
 mod publisher;
 
 pub use consumer::{Consumer, Subscription};
+pub use copy::ATTEMPTS_HEADER;
 pub use delivery::Delivery;
 pub use error::Error;
 pub use publisher::Publisher;

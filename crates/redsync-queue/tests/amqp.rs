@@ -27,9 +27,9 @@ use lapin::{
 };
 use redsync_core::{ErrorKind, Guard, Redsync, Runtime};
 use redsync_queue::{
-    Carrier, Envelope, HandOverError, Message, NotLocked, Outcome, Policy, Processed, PublishError, Told,
-    WHY_HEADER, Worker,
-    amqp::{Consumer, Delivery, Error, Publisher, Subscription},
+    Carrier, Envelope, HandOverError, Message, NotLocked, Otherwise, Outcome, Policy, Processed,
+    PublishError, Told, WHY_HEADER, Worker,
+    amqp::{ATTEMPTS_HEADER, Consumer, Delivery, Error, Publisher, Subscription},
     hand_over,
 };
 use redsync_queues::server::{Proxy, RabbitMq};
@@ -76,12 +76,17 @@ impl Shop {
     }
 
     async fn at(url: &str, kind: &str) -> Self {
+        Self::with(url, kind, &[]).await
+    }
+
+    async fn with(url: &str, kind: &str, arguments: &[(&str, AMQPValue)]) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let queue = format!("redsync-test-{:x}-{number}", runtime().random());
         let channel = connect(url).await.create_channel().await.expect("a channel");
         let shop = Self { url: url.to_owned(), dead_letters: format!("{queue}-dead"), queue, channel };
-        shop.declare(&shop.queue, &[("x-queue-type", AMQPValue::LongString(kind.into()))]).await;
+        let kind = ("x-queue-type", AMQPValue::LongString(kind.into()));
+        shop.declare(&shop.queue, &[&[kind], arguments].concat()).await;
         shop.declare(&shop.dead_letters, &[]).await;
         shop
     }
@@ -102,10 +107,29 @@ impl Shop {
     }
 
     async fn consumer(&self) -> (Connection, Consumer) {
-        let connection = connect(&self.url).await;
-        let consumer =
-            Consumer::new(&connection, &self.subscription(), runtime()).await.expect("both are there");
-        (connection, consumer)
+        self.consumer_over(connect(&self.url).await, &self.subscription()).await
+    }
+
+    async fn consumer_of(&self, prefetch: u16) -> (Connection, Consumer) {
+        self.consumer_over(connect(&self.url).await, &self.subscription().prefetch(prefetch)).await
+    }
+
+    /// By the proxy, with lapin's automatic recovery.
+    async fn recovering_consumer(&self, proxy: &Proxy) -> (Connection, Consumer) {
+        let options = ConnectionProperties::default().enable_auto_recover();
+        let connection = Connection::connect(&RabbitMq::url_of(proxy.port()), options).await.expect("there");
+        self.consumer_over(connection, &self.subscription()).await
+    }
+
+    async fn consumer_over(&self, over: Connection, subscription: &Subscription) -> (Connection, Consumer) {
+        let consumer = Consumer::new(&over, subscription, runtime()).await.expect("both are there");
+        (over, consumer)
+    }
+
+    /// The queue itself, as a header names further ones.
+    fn further_queues(&self) -> AMQPValue {
+        let further = AMQPValue::LongString(self.queue.as_str().into());
+        AMQPValue::FieldArray(vec![further].into())
     }
 
     async fn publisher(&self) -> Publisher {
@@ -127,6 +151,19 @@ impl Shop {
         message.map(|message| message.delivery)
     }
 
+    /// Ends a consumer once it has acknowledged what it has put at the end of the queue: its dead letters go the same way,
+    /// one after the other.
+    async fn end(&self, connection: Connection, mut consumer: Consumer) {
+        self.publish(b"last").await;
+        let delivery = receive(&mut consumer).await;
+        assert_eq!((delivery.body(), delivery.is_redelivered()), (&b"last"[..], false));
+        soon(delivery.dead_letter("it is the last")).await.expect("connected");
+        close(connection).await;
+        let dead = self.take(&self.dead_letters).await.expect("confirmed");
+        assert_eq!(dead.data, b"last");
+        assert!(self.take(&self.dead_letters).await.is_none());
+    }
+
     /// Shows that nothing else is in the queue, whoever had it before: what is published now comes first.
     async fn assert_is_empty(&self) {
         self.publish(b"last").await;
@@ -140,6 +177,15 @@ impl Shop {
 
 async fn receive(consumer: &mut Consumer) -> Delivery {
     soon(consumer.receive()).await.expect("connected").expect("not cancelled")
+}
+
+/// The next one, whatever has become of the connection meanwhile.
+async fn recovered(consumer: &mut Consumer) -> Delivery {
+    loop {
+        if let Ok(delivery) = consumer.receive().await {
+            return delivery.expect("not cancelled");
+        }
+    }
 }
 
 async fn close(connection: Connection) {
@@ -227,7 +273,7 @@ async fn what_is_to_be_delivered_again_comes_again_after_its_time() {
         assert!(delivery.is_redelivered(), "{kind}");
         assert_eq!(delivery.body(), BODY);
         delivery.acknowledge().await.expect("connected");
-        close(connection).await;
+        shop.end(connection, consumer).await;
         shop.assert_is_empty().await;
     }
 }
@@ -237,17 +283,126 @@ async fn what_waits_to_be_delivered_again_counts_in_the_prefetch_and_outlives_it
     let shop = Shop::new().await;
     shop.publish(b"first").await;
     shop.publish(b"second").await;
-    let connection = connect(&shop.url).await;
-    let subscription = shop.subscription().prefetch(1);
-    let mut consumer = Consumer::new(&connection, &subscription, runtime()).await.expect("both are there");
+    let (_connection, mut consumer) = shop.consumer_of(1).await;
     let begun = Instant::now();
     receive(&mut consumer).await.deliver_again(RETRY).await.expect("connected");
     let delivery = receive(&mut consumer).await;
     assert!(begun.elapsed() >= RETRY, "{:?}", begun.elapsed());
-    assert_eq!(delivery.body(), b"first", "it was put back where it had been");
+    assert_eq!((delivery.body(), delivery.is_redelivered()), (&b"second"[..], false));
+    delivery.deliver_again(RETRY).await.expect("connected");
     drop((delivery, consumer));
     let (_other, mut consumer) = shop.consumer().await;
-    assert_eq!(receive(&mut consumer).await.body(), b"first");
+    for body in [b"first".as_slice(), b"second"] {
+        let delivery = receive(&mut consumer).await;
+        assert_eq!((delivery.body(), delivery.is_redelivered()), (body, true));
+        delivery.acknowledge().await.expect("connected");
+    }
+}
+
+#[tokio::test]
+async fn what_is_put_at_the_end_of_its_queue_is_as_it_was() {
+    for kind in ["classic", "quorum"] {
+        let shop = Shop::at(&broker(), kind).await;
+        let properties = BasicProperties::default()
+            .with_message_id("7".into())
+            .with_priority(3)
+            .with_expiration("60000".into());
+        let publisher = shop.publisher().await.properties(properties.clone());
+        // The broker sends a message also to the queues that these name.
+        let mut headers = FieldTable::default();
+        headers.set("key", "value".to_owned());
+        headers.insert("CC".into(), shop.further_queues());
+        soon(publisher.publish(headers, BODY)).await.expect("published");
+        let (connection, mut consumer) = shop.consumer().await;
+        // A worker that is gone has had it, which a quorum queue counts.
+        drop(receive(&mut consumer).await);
+        let mut left = 60_000;
+        for attempts in ["1", "2"] {
+            receive(&mut consumer).await.deliver_again(RETRY).await.expect("connected");
+            let delivery = receive(&mut consumer).await;
+            assert_eq!((delivery.body(), delivery.is_redelivered()), (BODY, true), "{kind}");
+            let now = delivery.properties().expiration().as_ref().and_then(|left| left.as_str().parse().ok());
+            let now: u128 = now.expect("a number");
+            assert!(now <= left - RETRY.as_millis(), "{now} of {left} ms are left");
+            left = now;
+            let mut expected = FieldTable::default();
+            expected.set("key", "value".to_owned());
+            expected.set(ATTEMPTS_HEADER, attempts.to_owned());
+            let expected = properties.clone().with_headers(expected).with_expiration(now.to_string().into());
+            assert_eq!(*delivery.properties(), expected.with_delivery_mode(2), "{kind}");
+            drop(delivery);
+        }
+        receive(&mut consumer).await.acknowledge().await.expect("connected");
+        shop.end(connection, consumer).await;
+        shop.assert_is_empty().await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_at_the_end_of_its_queue_is_given_back() {
+    let full = [
+        ("x-max-length", AMQPValue::LongInt(1)),
+        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
+    ];
+    let shop = Shop::with(&broker(), "classic", &full).await;
+    shop.publish(b"first").await;
+    let (_connection, mut consumer) = shop.consumer_of(1).await;
+    let delivery = receive(&mut consumer).await;
+    shop.publish(b"second").await;
+    delivery.deliver_again(RETRY).await.expect("connected");
+    for (body, is_redelivered) in [(b"first".as_slice(), true), (b"second", false)] {
+        let delivery = receive(&mut consumer).await;
+        assert_eq!((delivery.body(), delivery.is_redelivered()), (body, is_redelivered));
+        delivery.acknowledge().await.expect("connected");
+    }
+}
+
+#[tokio::test]
+async fn what_the_broker_has_back_meanwhile_is_not_put_at_the_end_of_its_queue() {
+    let shop = Shop::new().await;
+    let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
+    let (connection, mut consumer) = shop.recovering_consumer(&proxy).await;
+    shop.publish(BODY).await;
+    // Longer than it takes to connect again.
+    let (begun, after) = (Instant::now(), Duration::from_secs(5));
+    receive(&mut consumer).await.deliver_again(after).await.expect("connected");
+    proxy.cut();
+    let again = soon(recovered(&mut consumer)).await;
+    assert!(begun.elapsed() < after, "{:?}", begun.elapsed());
+    // When this comes again, the time of the first is over as well.
+    again.deliver_again(after).await.expect("connected again");
+    receive(&mut consumer).await.acknowledge().await.expect("connected");
+    shop.end(connection, consumer).await;
+    shop.assert_is_empty().await;
+}
+
+#[tokio::test]
+async fn messages_that_wait_for_a_lock_do_not_keep_out_the_one_that_comes_with_it() {
+    let (shop, (redsync, _nodes)) = (Shop::new().await, redsync());
+    let mutex = redsync.mutex(NAME).ttl(Duration::from_millis(500));
+    let publisher = shop.publisher().await;
+    for (body, is_used_up) in [("first", true), ("second", true), ("third", false)] {
+        let token = mutex.lock().await.expect("free").hand_over(WAIT).await.expect("held");
+        soon(publisher.publish(headers_with(&token), body)).await.expect("published");
+        if is_used_up {
+            redsync.adopt(&token).await.expect("handed over").release().await.expect("held");
+        }
+    }
+    let worker = Worker::new(redsync.clone()).policy(Policy::default().expired(Otherwise::LockAnew));
+    let (connection, mut consumer) = shop.consumer_of(2).await;
+    let mut order = Vec::new();
+    for _ in 0..5 {
+        let delivery = receive(&mut consumer).await;
+        let (outcome, _) = process(&worker, &delivery, Ok(())).await;
+        order.push((
+            String::from_utf8_lossy(delivery.body()).into_owned(),
+            matches!(outcome, Outcome::Done(())),
+        ));
+    }
+    let expected = [("first", false), ("second", false), ("third", true), ("first", true), ("second", true)];
+    assert_eq!(order, expected.map(|(body, is_done)| (body.to_owned(), is_done)));
+    shop.end(connection, consumer).await;
+    shop.assert_is_empty().await;
 }
 
 #[tokio::test]
@@ -261,8 +416,7 @@ async fn a_dead_letter_is_where_such_are_looked_after_and_comes_no_more() {
     let publisher = shop.publisher().await.properties(properties);
     let mut headers = headers_with(&token);
     // The broker sends a message also to the queues that these name.
-    let further = AMQPValue::LongString(shop.queue.as_str().into());
-    headers.insert("CC".into(), AMQPValue::FieldArray(vec![further].into()));
+    headers.insert("CC".into(), shop.further_queues());
     soon(publisher.publish(headers, BODY)).await.expect("published");
     let (connection, mut consumer) = shop.consumer().await;
     let delivery = receive(&mut consumer).await;
@@ -513,22 +667,12 @@ async fn a_message_that_is_worked_on_for_too_long_comes_again() {
 async fn with_automatic_recovery_both_go_on_after_a_lost_connection() {
     let shop = Shop::new().await;
     let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
-    let options = ConnectionProperties::default().enable_auto_recover();
-    let connection = Connection::connect(&RabbitMq::url_of(proxy.port()), options).await.expect("there");
+    let (connection, mut consumer) = shop.recovering_consumer(&proxy).await;
     let publisher = shop.publisher_over(&connection).await;
-    let mut consumer =
-        Consumer::new(&connection, &shop.subscription(), runtime()).await.expect("both are there");
     shop.publish(BODY).await;
     let delivery = receive(&mut consumer).await;
     proxy.cut();
-    let received = async {
-        loop {
-            if let Ok(delivery) = consumer.receive().await {
-                return delivery.expect("not cancelled");
-            }
-        }
-    };
-    let again = soon(received).await;
+    let again = soon(recovered(&mut consumer)).await;
     assert_eq!((again.body(), again.is_redelivered()), (BODY, true));
     assert!(matches!(delivery.acknowledge().await, Err(Error::Ended)));
     again.acknowledge().await.expect("connected again");
@@ -556,7 +700,7 @@ async fn a_lock_goes_through_the_broker_with_its_job() {
     let (outcome, told) = process(&worker, &delivery, Ok(())).await;
     assert!(matches!(outcome, Outcome::Done(())), "{outcome:?}");
     assert_eq!(told, Told::Acknowledged);
-    close(connection).await;
+    shop.end(connection, consumer).await;
     redsync.settled().await;
     assert!(nodes.iter().all(|node| node.get(NAME).is_none()));
     shop.assert_is_empty().await;

@@ -12,7 +12,11 @@ use lapin::{
 };
 use redsync_core::Runtime;
 
-use super::{Delivery, Error, Publisher, delivery::Desk, publisher::name};
+use super::{
+    Delivery, Error,
+    delivery::Desk,
+    line::{Address, Line, name},
+};
 use crate::Source;
 
 /// How many messages may be unsettled at once, unless it is said otherwise.
@@ -38,16 +42,16 @@ impl Subscription {
     /// delivered again: while that many wait, nothing comes. A message that waits here uses up the wait of its lock, and
     /// no other worker gets it.
     ///
-    /// RabbitMQ puts what is to be delivered again before everything else. A message that waits for a lock whose own message
-    /// stands further back keeps that out, if so many of them wait that there is no room for another: where workers may be
-    /// lost, let it be more than the names that jobs wait for at once.
+    /// What is [to be delivered again](crate::Message::deliver_again) goes behind everything else when its time is over. So
+    /// messages that wait for a lock do not keep the message out that comes with it, however many they are: it comes after
+    /// the TTL of the locks, and the sooner, the larger this number is.
     #[must_use]
     pub fn prefetch(self, prefetch: u16) -> Self {
         Self { prefetch, ..self }
     }
 }
 
-/// Takes messages out of a queue, over a channel of its own.
+/// Takes messages out of a queue, over a channel of its own, and puts some back at its end.
 ///
 /// When it is dropped, it takes no more messages, and gives those back that were not received; deliveries can still be
 /// settled. It ends with its channel, and what is not settled by then is delivered again: make a new one. With lapin's
@@ -74,12 +78,11 @@ impl Consumer {
         let channel = connection.create_channel().await?;
         find(&channel, &dead_letters).await?;
         channel.basic_qos(subscription.prefetch, BasicQosOptions::default()).await?;
-        // The same channel, so that one never fails without the other, and the broker takes everything back then.
-        let dead_letters = Publisher::on(channel.clone(), ShortString::default(), dead_letters).await?;
-        let tag = ShortString::default();
-        let inbox =
-            channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default()).await?;
-        Ok(Self { inbox: Some(inbox), desk: Arc::new(Desk { channel, dead_letters, runtime }) })
+        let line = Line::over(channel.clone()).await?;
+        let (tag, options) = (ShortString::default(), BasicConsumeOptions::default());
+        let inbox = channel.basic_consume(queue.clone(), tag, options, FieldTable::default()).await?;
+        let (queue, dead_letters) = (Address::of_queue(queue), Address::of_queue(dead_letters));
+        Ok(Self { inbox: Some(inbox), desk: Arc::new(Desk { line, queue, dead_letters, runtime }) })
     }
 
     /// The next message; `None` when the consumer has ended without an error, such as when its queue was deleted.
@@ -118,7 +121,7 @@ impl Drop for Consumer {
 
 /// Consumes no more, and gives back what has come meanwhile. Without a connection the broker has it back already.
 async fn give_back(mut inbox: lapin::Consumer, desk: Arc<Desk>) {
-    if desk.channel.basic_cancel(inbox.tag(), BasicCancelOptions::default()).await.is_err() {
+    if desk.line.channel().basic_cancel(inbox.tag(), BasicCancelOptions::default()).await.is_err() {
         return;
     }
     while let Some(Ok(delivery)) = inbox.next().await {

@@ -3,25 +3,28 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use lapin::{
-    Acker, BasicProperties, Channel,
+    Acker, BasicProperties,
     options::{BasicAckOptions, BasicNackOptions},
     types::FieldTable,
 };
-use redsync_core::Runtime;
+use redsync_core::{Moment, Runtime};
 
-use super::{Error, Publisher, publisher::PERSISTENT};
-use crate::{Carrier, Message, PublishError, WHY_HEADER, settlement::Settlement};
-
-/// Headers by which RabbitMQ would send the copy to further queues, and take it for delivered when only those have it.
-const ROUTING_HEADERS: [&str; 2] = ["CC", "BCC"];
+use super::{
+    Error,
+    copy::{self, attempts_before},
+    line::{Address, Line},
+};
+use crate::{Message, PublishError, settlement::Settlement};
 
 /// How long a message is held whose copy did not get to the dead letters, so that it does not go round and round.
 const DEAD_LETTER_RETRY: Duration = Duration::from_secs(5);
 
 /// What a consumer and its deliveries share; the channel is open for as long as one of them is there.
 pub(super) struct Desk {
-    pub(super) channel: Channel,
-    pub(super) dead_letters: Publisher,
+    /// The consumer's own channel, so that it never fails without the other, and the broker takes everything back then.
+    pub(super) line: Line,
+    pub(super) queue: Address,
+    pub(super) dead_letters: Address,
     pub(super) runtime: Arc<dyn Runtime>,
 }
 
@@ -30,7 +33,8 @@ pub(super) struct Desk {
 /// A message is never kept alive: see [`consumer_timeout`](super#what-to-set-up-at-the-broker).
 pub struct Delivery {
     headers: FieldTable,
-    inner: lapin::message::Delivery,
+    inner: Arc<lapin::message::Delivery>,
+    came_at: Moment,
     settlement: Settlement,
     desk: Arc<Desk>,
 }
@@ -38,7 +42,8 @@ pub struct Delivery {
 impl Delivery {
     pub(super) fn new(inner: lapin::message::Delivery, desk: &Arc<Desk>) -> Self {
         let headers = inner.properties.headers().clone().unwrap_or_default();
-        Self { headers, inner, settlement: Settlement::default(), desk: Arc::clone(desk) }
+        let (inner, came_at, desk) = (Arc::new(inner), desk.runtime.now(), Arc::clone(desk));
+        Self { headers, inner, came_at, settlement: Settlement::default(), desk }
     }
 
     /// Its body.
@@ -51,24 +56,35 @@ impl Delivery {
         &self.inner.properties
     }
 
-    /// Has it delivered again after this time.
+    /// Has it delivered again after this time, behind what is in the queue by then.
     fn hold(&self, after: Duration) {
-        let (acker, desk) = (self.inner.acker.clone(), Arc::clone(&self.desk));
+        let (inner, desk, came_at) = (Arc::clone(&self.inner), Arc::clone(&self.desk), self.came_at);
+        let attempts = attempts_before(&self.headers).unwrap_or_default().saturating_add(1);
         let wakes = desk.runtime.sleep_until(desk.runtime.now().plus(after));
         self.desk.runtime.spawn(Box::pin(async move {
             wakes.await;
-            // Without a channel the broker has it back already. The channel stays open for as long as it is held here.
-            drop(acker.nack(BasicNackOptions { requeue: true, multiple: false }).await);
-            drop(desk);
+            let here = desk.runtime.now().since(came_at);
+            desk.put_at_the_end(&inner, copy::to_deliver_again(&inner.properties, attempts, here)).await;
         }));
     }
+}
 
-    fn copy(&self, why: &str) -> BasicProperties {
-        let mut headers = self.headers.inner().clone();
-        ROUTING_HEADERS.iter().for_each(|name| _ = headers.remove(*name));
-        let mut headers = FieldTable::from(headers);
-        Carrier::set(&mut headers, WHY_HEADER, why.to_owned());
-        lasting(&self.inner.properties).with_headers(headers)
+impl Desk {
+    /// Puts a copy at the end of the queue, and acknowledges the message once that is confirmed. What the broker is given
+    /// back comes before everything else there.
+    async fn put_at_the_end(&self, message: &lapin::message::Delivery, properties: BasicProperties) {
+        // Without its channel the broker has it back already.
+        if !message.acker.usable() {
+            return;
+        }
+        // A crash between the two leaves a copy too many, and never one too few.
+        match self.line.publish(&self.queue, properties, message.data.clone()).await {
+            Ok(()) => drop(acknowledge(&message.acker).await),
+            Err(PublishError::NotPublished(error) | PublishError::Unknown(error)) => {
+                tracing::warn!(%error, "a message was not put at the end of its queue, and is given back");
+                give_back(&message.acker).await;
+            }
+        }
     }
 }
 
@@ -80,9 +96,10 @@ impl Message for Delivery {
         &self.headers
     }
 
-    /// Whether the broker has delivered it before, be it to a worker that never got to see it.
+    /// Whether the broker has delivered it before, be it to a worker that never got to see it, or it was put at the end of
+    /// its queue.
     fn is_redelivered(&self) -> bool {
-        self.inner.redelivered
+        self.inner.redelivered || attempts_before(&self.headers).is_some()
     }
 
     /// Sends the acknowledgement, which AMQP does not confirm: when it is lost with its connection, the message is delivered
@@ -95,11 +112,18 @@ impl Message for Delivery {
         if self.settlement.settle() { acknowledge(&self.inner.acker).await } else { Ok(()) }
     }
 
-    /// Holds the message in the background, and gives it back to the queue when the time is over, since AMQP cannot wait.
+    /// Holds the message in the background, since AMQP cannot wait, and puts it at the end of its queue when the time is
+    /// over.
     ///
     /// It returns at once. Meanwhile the message counts in the [`prefetch`](super::Subscription::prefetch), and the
     /// `consumer_timeout` of the broker has to be longer than `after`. When the process or its connection ends, the broker
     /// delivers it at once, and earlier than after this time.
+    ///
+    /// RabbitMQ itself puts what it is given back before everything else. So a copy is published, and the message
+    /// acknowledged once that is confirmed; where it is not, the message is given back. The copy has the same body, headers
+    /// and properties, with these exceptions: the header [`ATTEMPTS_HEADER`](super::ATTEMPTS_HEADER) is added, `user_id`,
+    /// `CC` and `BCC` are left out, and `expiration` is less by the time that the message has spent here. The broker would
+    /// also take off the time in the queue, but does not tell how long that was.
     ///
     /// # Errors
     ///
@@ -113,8 +137,8 @@ impl Message for Delivery {
 
     /// Publishes a copy to the queue for dead letters, and acknowledges the message once that is confirmed.
     ///
-    /// The copy has the same body, headers and properties, except for `expiration`, `user_id`, `CC` and `BCC`, and says why
-    /// in the header [`WHY_HEADER`].
+    /// The copy has the same body, headers and properties, except for `expiration`, `user_id`, `CC`, `BCC` and what counts
+    /// deliveries, and says why in the header [`WHY_HEADER`](crate::WHY_HEADER).
     ///
     /// # Errors
     ///
@@ -128,7 +152,8 @@ impl Message for Delivery {
         let Some(attempt) = self.settlement.begin() else { return Ok(()) };
         // Not by `basic.reject`, which drops the message where its queue has no dead-letter exchange. A crash between the
         // two leaves a copy too many, and never one too few.
-        let copied = self.desk.dead_letters.send(self.copy(why), self.inner.data.clone()).await;
+        let copy = copy::dead_letter(&self.inner.properties, why);
+        let copied = self.desk.line.publish(&self.desk.dead_letters, copy, self.inner.data.clone()).await;
         attempt.finish();
         match copied {
             Ok(()) => acknowledge(&self.inner.acker).await,
@@ -143,7 +168,12 @@ impl Message for Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if self.settlement.settle() {
-            self.hold(Duration::ZERO);
+            // The channel stays open for as long as it is held here.
+            let (inner, desk) = (Arc::clone(&self.inner), Arc::clone(&self.desk));
+            self.desk.runtime.spawn(Box::pin(async move {
+                give_back(&inner.acker).await;
+                drop(desk);
+            }));
         }
     }
 }
@@ -153,7 +183,7 @@ impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut delivery = f.debug_struct("Delivery");
         delivery.field("delivery_tag", &self.inner.delivery_tag);
-        delivery.field("redelivered", &self.inner.redelivered).finish_non_exhaustive()
+        delivery.field("redelivered", &self.is_redelivered()).finish_non_exhaustive()
     }
 }
 
@@ -161,25 +191,7 @@ async fn acknowledge(acker: &Acker) -> Result<(), Error> {
     if acker.ack(BasicAckOptions::default()).await? { Ok(()) } else { Err(Error::Ended) }
 }
 
-/// Properties for a message that stays where it is until somebody takes it: without `expiration`, and without `user_id`,
-/// which the broker accepts only from that very user.
-fn lasting(properties: &BasicProperties) -> BasicProperties {
-    let mut copy = BasicProperties::default().with_delivery_mode(PERSISTENT);
-    macro_rules! copy {
-        ($($property:ident by $set:ident),* $(,)?) => {
-            $(if let Some(value) = properties.$property().clone() { copy = copy.$set(value); })*
-        };
-    }
-    copy!(
-        content_type by with_content_type,
-        content_encoding by with_content_encoding,
-        priority by with_priority,
-        correlation_id by with_correlation_id,
-        reply_to by with_reply_to,
-        message_id by with_message_id,
-        timestamp by with_timestamp,
-        kind by with_type,
-        app_id by with_app_id,
-    );
-    copy
+/// Without a channel the broker has it back already.
+async fn give_back(acker: &Acker) {
+    drop(acker.nack(BasicNackOptions { requeue: true, multiple: false }).await);
 }

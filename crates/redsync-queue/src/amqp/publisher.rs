@@ -1,15 +1,11 @@
 //! [`Publisher`]: where messages go in.
 
-use futures_util::lock::Mutex;
-use lapin::{
-    BasicProperties, Channel, Confirmation, Connection,
-    message::BasicReturnMessage,
-    options::{BasicPublishOptions, ConfirmSelectOptions},
-    types::{FieldTable, ShortString},
-};
-use redsync_core::BoxFuture;
+use lapin::{BasicProperties, Connection, types::FieldTable};
 
-use super::Error;
+use super::{
+    Error,
+    line::{Address, Line},
+};
 use crate::PublishError;
 
 /// The delivery mode of a message that a durable queue stores.
@@ -21,21 +17,9 @@ pub(super) const PERSISTENT: u8 = 2;
 /// use several publishers. A publisher ends with its channel, which the broker also closes when the exchange does not
 /// exist; make a new one then. With lapin's automatic recovery it goes on after a lost connection.
 pub struct Publisher {
-    channel: Channel,
-    exchange: ShortString,
-    routing_key: ShortString,
+    line: Line,
+    to: Address,
     properties: BasicProperties,
-    line: Mutex<Line>,
-}
-
-/// What was published over the channel last.
-#[derive(Default)]
-struct Line {
-    /// Is not confirmed yet. It stays here when its call is dropped: lapin gives a message that comes back to whichever
-    /// confirmation is next, so that no other one may be on its way.
-    underway: Option<BoxFuture<'static, lapin::Result<Confirmation>>>,
-    /// Whether a message may have come back whose confirmation was lost, and which lapin gives to the next one.
-    is_suspect: bool,
 }
 
 impl Publisher {
@@ -46,19 +30,9 @@ impl Publisher {
     ///
     /// [`Error::NameTooLong`], or [`Error::Client`] when no channel can be opened.
     pub async fn new(connection: &Connection, exchange: &str, routing_key: &str) -> Result<Self, Error> {
-        let (exchange, routing_key) = (name(exchange)?, name(routing_key)?);
-        Self::on(connection.create_channel().await?, exchange, routing_key).await
-    }
-
-    /// Over this channel, on which nobody else may publish.
-    pub(super) async fn on(
-        channel: Channel,
-        exchange: ShortString,
-        routing_key: ShortString,
-    ) -> Result<Self, Error> {
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        let properties = BasicProperties::default();
-        Ok(Self { channel, exchange, routing_key, properties, line: Mutex::default() })
+        let to = Address::new(exchange, routing_key)?;
+        let line = Line::over(connection.create_channel().await?).await?;
+        Ok(Self { line, to, properties: BasicProperties::default() })
     }
 
     /// Further properties of its messages, such as their content type. Headers and delivery mode are set by
@@ -89,111 +63,6 @@ impl Publisher {
         body: impl Into<Vec<u8>>,
     ) -> Result<(), PublishError<Error>> {
         let properties = self.properties.clone().with_headers(headers).with_delivery_mode(PERSISTENT);
-        self.send(properties, body.into()).await
-    }
-
-    pub(super) async fn send(
-        &self,
-        properties: BasicProperties,
-        body: Vec<u8>,
-    ) -> Result<(), PublishError<Error>> {
-        let mut line = self.line.lock().await;
-        if line.underway.is_some() {
-            // Its call was dropped, and with it whoever wants to know.
-            drop(line.confirmed().await);
-        }
-        // From here on something may have been sent, and nothing that lapin says excludes it.
-        if !self.channel.status().connected() {
-            return Err(PublishError::NotPublished(Error::Ended));
-        }
-        line.underway = Some(self.sending(properties, body));
-        line.confirmed().await
-    }
-
-    fn sending(
-        &self,
-        properties: BasicProperties,
-        body: Vec<u8>,
-    ) -> BoxFuture<'static, lapin::Result<Confirmation>> {
-        let (channel, exchange, key) =
-            (self.channel.clone(), self.exchange.clone(), self.routing_key.clone());
-        let options = BasicPublishOptions { mandatory: true, immediate: false };
-        Box::pin(async move { channel.basic_publish(exchange, key, options, &body, properties).await?.await })
-    }
-}
-
-impl Line {
-    /// Waits for what is underway, and says what became of it.
-    async fn confirmed(&mut self) -> Result<(), PublishError<Error>> {
-        let Some(underway) = &mut self.underway else { return Ok(()) };
-        let confirmation = underway.await;
-        self.underway = None;
-        match confirmation {
-            Ok(Confirmation::Ack(None)) => {
-                self.is_suspect = false;
-                Ok(())
-            }
-            Ok(Confirmation::Ack(Some(returned))) if self.is_suspect => {
-                Err(PublishError::Unknown(unroutable(&returned)))
-            }
-            // The broker sends back only what no queue is to have.
-            Ok(Confirmation::Ack(Some(returned))) => Err(PublishError::NotPublished(unroutable(&returned))),
-            // One queue of several may have the message, and one that has failed may have stored it before.
-            Ok(Confirmation::Nack(_) | Confirmation::NotRequested) => {
-                Err(PublishError::Unknown(Error::Refused))
-            }
-            Err(error) => {
-                self.is_suspect = true;
-                Err(PublishError::Unknown(error.into()))
-            }
-        }
-    }
-}
-
-fn unroutable(returned: &BasicReturnMessage) -> Error {
-    Error::Unroutable { code: returned.reply_code, reason: returned.reply_text.to_string() }
-}
-
-/// A name as AMQP knows it.
-pub(super) fn name(text: &str) -> Result<ShortString, Error> {
-    ShortString::try_new(text).map_err(|_| Error::NameTooLong(text.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::FutureExt;
-    use lapin::{ErrorKind, message::Delivery};
-
-    use super::*;
-
-    #[test]
-    fn what_comes_back_after_a_lost_confirmation_may_be_another_message() {
-        let mut line = Line::default();
-        let cases = [
-            (returned(), "not published"),
-            (Ok(Confirmation::Ack(None)), "published"),
-            (Err(ErrorKind::FutureCompleted.into()), "unknown"),
-            (returned(), "unknown"),
-            (returned(), "unknown"),
-            // By now nothing waits any more that has come back.
-            (Ok(Confirmation::Ack(None)), "published"),
-            (returned(), "not published"),
-            (Ok(Confirmation::Nack(None)), "unknown"),
-        ];
-        for (number, (confirmation, expected)) in cases.into_iter().enumerate() {
-            line.underway = Some(Box::pin(std::future::ready(confirmation)));
-            let became = match line.confirmed().now_or_never().expect("it is there") {
-                Ok(()) => "published",
-                Err(PublishError::NotPublished(_)) => "not published",
-                Err(PublishError::Unknown(_)) => "unknown",
-            };
-            assert_eq!(became, expected, "case {number}");
-        }
-    }
-
-    fn returned() -> lapin::Result<Confirmation> {
-        let delivery = Delivery::mock(0, "".into(), "nowhere".into(), false, Vec::new());
-        let reply_text = "NO_ROUTE".into();
-        Ok(Confirmation::Ack(Some(BasicReturnMessage { delivery, reply_code: 312, reply_text })))
+        self.line.publish(&self.to, properties, body.into()).await
     }
 }
