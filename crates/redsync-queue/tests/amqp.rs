@@ -28,7 +28,7 @@ use lapin::{
 use redsync_core::{ErrorKind, Guard, Redsync, Runtime};
 use redsync_queue::{
     Carrier, Envelope, HandOverError, Message, NotLocked, Otherwise, Outcome, Policy, Processed,
-    PublishError, Told, WHY_HEADER, Worker,
+    PublishError, Told, Untold, WHY_HEADER, Worker,
     amqp::{ATTEMPTS_HEADER, Consumer, Delivery, Error, Publisher, Subscription},
     hand_over,
 };
@@ -445,6 +445,11 @@ async fn what_does_not_get_to_the_dead_letters_comes_again() {
     let begun = Instant::now();
     let error = soon(delivery.dead_letter("no paper")).await.expect_err("nowhere to go");
     assert!(matches!(error, Error::Unroutable { code: 312, .. }), "{error:?}");
+    // It can be tried again, and nobody is told that it is there.
+    let (redsync, _nodes) = redsync();
+    let processed = soon(Worker::new(redsync).process(&delivery, |_| async { Ok::<_, ()>(()) })).await;
+    let failed = matches!(processed.told, Err(Untold::Failed(Error::Unroutable { .. })));
+    assert!(failed, "{processed:?}");
     drop(delivery);
     let delivery = receive(&mut consumer).await;
     assert!(begun.elapsed() >= Duration::from_secs(5), "{:?}: it goes round and round", begun.elapsed());

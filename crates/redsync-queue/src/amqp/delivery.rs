@@ -1,6 +1,13 @@
 //! [`Delivery`]: a message that was taken out of a queue.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use lapin::{
     Acker, BasicProperties,
@@ -36,6 +43,8 @@ pub struct Delivery {
     inner: Arc<lapin::message::Delivery>,
     came_at: Moment,
     settlement: Settlement,
+    /// Whether it was to go to the dead letters, in vain.
+    is_stuck: AtomicBool,
     desk: Arc<Desk>,
 }
 
@@ -43,7 +52,8 @@ impl Delivery {
     pub(super) fn new(inner: lapin::message::Delivery, desk: &Arc<Desk>) -> Self {
         let headers = inner.properties.headers().clone().unwrap_or_default();
         let (inner, came_at, desk) = (Arc::new(inner), desk.runtime.now(), Arc::clone(desk));
-        Self { headers, inner, came_at, settlement: Settlement::default(), desk }
+        let (settlement, is_stuck) = (Settlement::default(), AtomicBool::new(false));
+        Self { headers, inner, came_at, settlement, is_stuck, desk }
     }
 
     /// Its body.
@@ -142,8 +152,9 @@ impl Message for Delivery {
     ///
     /// # Errors
     ///
-    /// Why the copy was not confirmed; the message is then delivered again after 5 s. Otherwise as for
-    /// [`acknowledge`](Self::acknowledge): then the copy is there, and the message comes again as well.
+    /// Why the copy was not confirmed; it can be tried again, and a delivery that is dropped after that is delivered again
+    /// after 5 s. Otherwise as for [`acknowledge`](Self::acknowledge): then the copy is there, and the message comes again as
+    /// well.
     ///
     /// # Cancel safety
     ///
@@ -153,12 +164,13 @@ impl Message for Delivery {
         // Not by `basic.reject`, which drops the message where its queue has no dead-letter exchange. A crash between the
         // two leaves a copy too many, and never one too few.
         let copy = copy::dead_letter(&self.inner.properties, why);
-        let copied = self.desk.line.publish(&self.desk.dead_letters, copy, self.inner.data.clone()).await;
-        attempt.finish();
-        match copied {
-            Ok(()) => acknowledge(&self.inner.acker).await,
+        match self.desk.line.publish(&self.desk.dead_letters, copy, self.inner.data.clone()).await {
+            Ok(()) => {
+                attempt.finish();
+                acknowledge(&self.inner.acker).await
+            }
             Err(PublishError::NotPublished(error) | PublishError::Unknown(error)) => {
-                self.hold(DEAD_LETTER_RETRY);
+                self.is_stuck.store(true, Ordering::SeqCst);
                 Err(error)
             }
         }
@@ -167,7 +179,12 @@ impl Message for Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if self.settlement.settle() {
+        if !self.settlement.settle() {
+            return;
+        }
+        if self.is_stuck.load(Ordering::SeqCst) {
+            self.hold(DEAD_LETTER_RETRY);
+        } else {
             // The channel stays open for as long as it is held here.
             let (inner, desk) = (Arc::clone(&self.inner), Arc::clone(&self.desk));
             self.desk.runtime.spawn(Box::pin(async move {
