@@ -47,7 +47,7 @@ impl Mutex {
         self
     }
 
-    /// The most rounds in which [`lock`](Self::lock) asks the nodes, from 1. By default 32.
+    /// The most rounds in which [`lock`](Self::lock) asks the nodes, from 1, beside those that hints lead to. By default 32.
     #[must_use]
     pub fn tries(mut self, tries: u32) -> Self {
         self.options.tries = tries;
@@ -209,6 +209,12 @@ impl Mutex {
 impl Mutex {
     /// Takes the lock, asking up to [`tries`](Self::tries) times while somebody else holds it.
     ///
+    /// Calls of the same [`Redsync`](crate::Redsync) get it in their order, and of those that wait only the first one asks.
+    /// It asks when the lock may be free, where the nodes [tell](crate::Node::watch), which takes nothing of its tries; and
+    /// after each [`retry_delay`](Self::retry_delay), which does. A call that waits behind others gives up when it would if it
+    /// asked, after it has asked once. A lock goes from one call to the next eight times at most before other processes get
+    /// the same chance.
+    ///
     /// # Errors
     ///
     /// [`Error::kind`](crate::Error::kind) tells why there is no lock; whatever was set for it is being removed.
@@ -220,7 +226,7 @@ impl Mutex {
         self.lock_unless(pending()).await
     }
 
-    /// Takes the lock if it is free now: asks once.
+    /// Takes the lock if it is free now: asks once, and at once, whoever else waits for it.
     ///
     /// # Errors
     ///
