@@ -14,6 +14,14 @@ pub(crate) struct Args {
     pub(crate) turn: Duration,
     /// How often is done beforehand what is measured.
     pub(crate) warm_up: usize,
+    /// How often is done what is counted.
+    pub(crate) counted: usize,
+    /// How long the many locks are held.
+    pub(crate) hold: Duration,
+    /// How many locks are held.
+    pub(crate) held: usize,
+    /// Over how many times taking and releasing a lock memory may not grow.
+    pub(crate) cycles: usize,
     /// The workloads.
     pub(crate) only: Vec<&'static Workload>,
     /// The directory for what is written.
@@ -26,6 +34,10 @@ impl Default for Args {
             rounds: LEAST_ROUNDS,
             turn: Duration::from_millis(500),
             warm_up: 50,
+            counted: 2000,
+            hold: Duration::from_secs(60),
+            held: 1000,
+            cycles: 1_000_000,
             only: Workload::ALL.iter().collect(),
             out: PathBuf::from("target/bench"),
         }
@@ -42,21 +54,32 @@ impl Args {
             match arg {
                 Arg::Long("rounds") => args.rounds = parser.value()?.parse()?,
                 Arg::Long("millis") => args.turn = Duration::from_millis(parser.value()?.parse()?),
+                Arg::Long("hold") => args.hold = Duration::from_secs(parser.value()?.parse()?),
+                Arg::Long("cycles") => args.cycles = parser.value()?.parse()?,
                 Arg::Long("only") => args.only = parser.value()?.parse_with(workloads)?,
                 Arg::Long("out") => args.out = parser.value()?.into(),
                 Arg::Long("quick") => quick = true,
                 Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => return Err(arg.unexpected()),
             }
         }
-        if args.rounds < LEAST_ROUNDS || args.turn.is_zero() {
-            return Err("there are five rounds at least, of one millisecond at least".into());
+        if args.rounds < LEAST_ROUNDS || args.turn.is_zero() || args.cycles == 0 {
+            return Err("there are five rounds at least, of one millisecond and one cycle at least".into());
         }
         Ok(if quick { args.quick() } else { args })
     }
 
     /// The same with as little of everything as shows that it works.
     fn quick(self) -> Self {
-        Self { rounds: 2, turn: Duration::from_millis(20), warm_up: 2, ..self }
+        Self {
+            rounds: 1,
+            turn: Duration::from_millis(20),
+            warm_up: 2,
+            counted: 20,
+            hold: Duration::from_secs(1),
+            held: 20,
+            cycles: 200,
+            ..self
+        }
     }
 }
 

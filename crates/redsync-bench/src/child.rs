@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::{
     BoxError,
-    workload::{block_on, contended, hand_off},
+    workload::{block_on, contended, costs, hand_off, held, sizes},
 };
 
 /// The first argument of a child, which the part follows.
@@ -26,6 +26,9 @@ pub(crate) const CHILD: &str = "child";
 pub(crate) enum Part {
     Contend(contended::Part),
     HandOff(hand_off::Part),
+    Hold(held::Part),
+    Count(costs::Part),
+    Size(sizes::Part),
 }
 
 impl Part {
@@ -33,12 +36,13 @@ impl Part {
     pub(crate) fn play(part: &str) -> Result<(), BoxError> {
         let part: Self = serde_json::from_str(part)?;
         let parent = Parent::new();
-        block_on(async {
-            match part {
-                Self::Contend(part) => part.play(parent).await,
-                Self::HandOff(part) => part.play(parent).await,
-            }
-        })
+        match part {
+            Self::Contend(part) => block_on(part.play(parent)),
+            Self::HandOff(part) => block_on(part.play(parent)),
+            Self::Hold(part) => block_on(part.play(parent)),
+            Self::Count(part) => part.play(parent),
+            Self::Size(part) => part.play(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bare;
+mod fenced;
 mod fred;
 mod ours;
 mod published;
@@ -10,10 +11,13 @@ mod rslock;
 
 use std::time::Duration;
 
+use redsync_core::Redsync;
 use serde::{Deserialize, Serialize};
 
 use crate::BoxError;
 use bare::{Bare, Until};
+use fenced::FencedBare;
+use ours::Fenced;
 use published::Published;
 
 /// Of all locks here.
@@ -48,6 +52,11 @@ pub(crate) enum Kind {
     /// The bare commands by whoever is woken by a `PUBLISH`.
     RedisRsPublish,
     FredPublish,
+    /// The script that draws a fencing number, until a quorum has answered.
+    RedisRsFencedBare,
+    FredFencedBare,
+    RedisRsFenced,
+    FredFenced,
 }
 
 impl Kind {
@@ -81,12 +90,18 @@ impl Kind {
             Self::Fred => "redsync over fred",
             Self::RedisRsPublish => "redis-rs, bare, woken by PUBLISH",
             Self::FredPublish => "fred, bare, woken by PUBLISH",
+            Self::RedisRsFencedBare => "redis-rs, bare, fenced",
+            Self::FredFencedBare => "fred, bare, fenced",
+            Self::RedisRsFenced => "redsync over redis-rs, fenced",
+            Self::FredFenced => "redsync over fred, fenced",
         }
     }
 
     /// What nobody over the same client can be better than.
     pub(crate) fn floor(self, nodes: usize) -> Self {
         match (self.is_over_fred(), nodes) {
+            (false, _) if self.is_fenced() => Self::RedisRsFencedBare,
+            (true, _) if self.is_fenced() => Self::FredFencedBare,
             (false, 1) => Self::RedisRsBare,
             (false, _) => Self::RedisRsQuorum,
             (true, 1) => Self::FredBare,
@@ -100,7 +115,22 @@ impl Kind {
     }
 
     fn is_over_fred(self) -> bool {
-        matches!(self, Self::FredBare | Self::FredQuorum | Self::Fred | Self::FredPublish)
+        let is_plain = matches!(self, Self::FredBare | Self::FredQuorum | Self::Fred);
+        is_plain || matches!(self, Self::FredPublish | Self::FredFencedBare | Self::FredFenced)
+    }
+
+    fn is_fenced(self) -> bool {
+        let is_bare = matches!(self, Self::RedisRsFencedBare | Self::FredFencedBare);
+        is_bare || matches!(self, Self::RedisRsFenced | Self::FredFenced)
+    }
+
+    /// What this is all about, by the driver of this kind.
+    pub(crate) async fn redsync(self, urls: &[String]) -> Result<Redsync, BoxError> {
+        if self.is_over_fred() {
+            Ok(redsync_fred::connect(urls).await?)
+        } else {
+            Ok(redsync_redis_rs::connect(urls).await?)
+        }
     }
 
     /// Connects, and has the visitor go on with what came of it.
@@ -113,10 +143,12 @@ impl Kind {
             Self::FredBare => visitor.visit(Bare::<fred::Wire>::to(urls, Until::All).await?).await,
             Self::FredQuorum => visitor.visit(Bare::<fred::Wire>::to(urls, Until::Quorum).await?).await,
             Self::Rslock => visitor.visit(rslock::Locker::to(urls)).await,
-            Self::RedisRs => visitor.visit(redsync_redis_rs::connect(urls).await?).await,
-            Self::Fred => visitor.visit(redsync_fred::connect(urls).await?).await,
+            Self::RedisRs | Self::Fred => visitor.visit(self.redsync(urls).await?).await,
             Self::RedisRsPublish => visitor.visit(Published::<redis_rs::Wire>::to(urls).await?).await,
             Self::FredPublish => visitor.visit(Published::<fred::Wire>::to(urls).await?).await,
+            Self::RedisRsFencedBare => visitor.visit(FencedBare::<redis_rs::Wire>::to(urls).await?).await,
+            Self::FredFencedBare => visitor.visit(FencedBare::<fred::Wire>::to(urls).await?).await,
+            Self::RedisRsFenced | Self::FredFenced => visitor.visit(Fenced(self.redsync(urls).await?)).await,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What the machine tells: the time, and on which core something runs.
+//! What the machine tells: the time, the processor's time, memory, and on which core something runs.
 
-use std::{io, time::Duration};
+use std::{fs, io, time::Duration};
 
 use rustix::{
     fd::OwnedFd,
@@ -17,6 +17,19 @@ use crate::BoxError;
 /// Nanoseconds of the clock that all processes of this machine share.
 pub(crate) fn now_ns() -> u64 {
     nanoseconds(ClockId::Monotonic)
+}
+
+/// The processor's time that this process has used so far, over all its threads.
+pub(crate) fn cpu_time() -> Duration {
+    Duration::from_nanos(nanoseconds(ClockId::ProcessCPUTime))
+}
+
+/// The memory of this process that is in RAM, in bytes.
+pub(crate) fn resident() -> Result<u64, BoxError> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kibibytes * 1024)
 }
 
 fn nanoseconds(clock: ClockId) -> u64 {

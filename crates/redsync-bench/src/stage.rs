@@ -29,6 +29,18 @@ impl Stage {
         }
         Ok(all)
     }
+
+    /// How often all servers together have read from a connection.
+    pub(crate) fn reads(&self) -> Result<u64, BoxError> {
+        let mut all = 0;
+        for server in self.iter() {
+            let stats = server.command(&["INFO", "stats"])?;
+            let mut lines = stats.text().unwrap_or_default().lines();
+            let reads = lines.find_map(|line| line.strip_prefix("total_reads_processed:"));
+            all += reads.ok_or("no total_reads_processed")?.parse::<u64>()?;
+        }
+        Ok(all)
+    }
 }
 
 /// Of a line such as `cmdstat_set:calls=3,usec=5`.

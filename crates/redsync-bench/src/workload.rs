@@ -2,9 +2,16 @@
 
 mod alone;
 pub(crate) mod contended;
+pub(crate) mod costs;
 mod distinct;
+mod fenced;
 pub(crate) mod hand_off;
+pub(crate) mod held;
+pub(crate) mod sizes;
 mod travels;
+mod unreachable;
+
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{BoxError, args::Args, figures::Row};
 
@@ -18,11 +25,24 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 5] =
-        [alone::WORKLOAD, distinct::WORKLOAD, contended::WORKLOAD, hand_off::WORKLOAD, travels::WORKLOAD];
+    pub(crate) const ALL: [Self; 9] = [
+        alone::WORKLOAD,
+        distinct::WORKLOAD,
+        contended::WORKLOAD,
+        hand_off::WORKLOAD,
+        unreachable::WORKLOAD,
+        held::WORKLOAD,
+        costs::WORKLOAD,
+        travels::WORKLOAD,
+        fenced::WORKLOAD,
+    ];
 }
 
 /// One thread, as the floor has it, and nothing left of the one before.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    new_runtime()?.block_on(work)
+}
+
+fn new_runtime() -> Result<Runtime, BoxError> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
 }

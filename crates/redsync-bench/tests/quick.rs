@@ -5,12 +5,19 @@ use std::{collections::BTreeSet, fs, process::Command};
 use serde_json::Value;
 
 /// Lists the workloads with the contestants that a table of them has to show, at the least.
-const EXPECTED: [(&str, &[&str]); 5] = [
+const EXPECTED: [(&str, &[&str]); 9] = [
     ("a", &["redis-rs, bare", "fred, bare", "rslock", "redsync over redis-rs", "redsync over fred"]),
     ("b", &["redis-rs, bare", "fred, bare", "rslock", "redsync over redis-rs", "redsync over fred"]),
     ("c", &WAITING),
     ("d", &WAITING),
+    ("e", &["redis-rs, bare, to a quorum", "rslock", "redsync over redis-rs", "redsync over fred"]),
+    ("f", &["redsync over redis-rs", "redsync over fred"]),
+    ("g", &["redis-rs, bare", "fred, bare", "rslock", "redsync over redis-rs", "redsync over fred"]),
     ("h", &["lock + release", "lock + hand_over + adopt + release", "the same through a channel"]),
+    (
+        "i",
+        &["redis-rs, bare", "redsync over redis-rs", "redis-rs, bare, fenced", "redsync over fred, fenced"],
+    ),
 ];
 
 const WAITING: [&str; 5] = [

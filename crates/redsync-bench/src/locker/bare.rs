@@ -23,7 +23,7 @@ pub(crate) trait Wire: Clone + Send + Sync + 'static {
 
     fn command(words: &[&str]) -> Self::Command;
 
-    /// Whether the server said `OK` or 1.
+    /// Whether the server said `OK`, or 1 and what else there may be.
     fn ask(
         self,
         command: Arc<Self::Command>,

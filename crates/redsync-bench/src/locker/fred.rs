@@ -30,13 +30,14 @@ impl bare::Wire for Wire {
         (CustomCommand::new(name, ClusterHash::Custom(0), false), args)
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "what else there is, means no")]
     async fn ask(self, command: Arc<Self::Command>) -> Result<bool, BoxError> {
         let (command, args) = (command.0.clone(), command.1.clone());
-        match self.0.custom_raw::<Value>(command, args).await? {
-            Resp3Frame::SimpleString { data, .. } => Ok(data == "OK"),
-            Resp3Frame::Number { data, .. } => Ok(data == 1),
-            Resp3Frame::SimpleError { data, .. } => Err(data.to_string().into()),
+        let answer = self.0.custom_raw::<Value>(command, args).await?;
+        let first = if let Resp3Frame::Array { data, .. } = &answer { data.first() } else { Some(&answer) };
+        match first {
+            Some(Resp3Frame::SimpleString { data, .. }) => Ok(data == "OK"),
+            Some(Resp3Frame::Number { data, .. }) => Ok(*data == 1),
+            Some(Resp3Frame::SimpleError { data, .. }) => Err(data.to_string().into()),
             _ => Ok(false),
         }
     }

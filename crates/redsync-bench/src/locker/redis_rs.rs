@@ -36,7 +36,8 @@ impl bare::Wire for Wire {
         if let Value::ServerError(error) = answer {
             return Err(redis::RedisError::from(error).into());
         }
-        Ok(answer == Value::Okay || answer == Value::Int(1))
+        let first = if let Value::Array(items) = &answer { items.first() } else { Some(&answer) };
+        Ok(matches!(first, Some(Value::Okay | Value::Int(1))))
     }
 }
 

@@ -15,42 +15,53 @@ impl Report {
         let mut text = format!("{}\n", self.machine);
         for workload in &Workload::ALL {
             let rows: Vec<&Row> = self.rows.iter().filter(|row| row.workload == workload.letter).collect();
-            if let Some(first) = rows.first() {
-                let Workload { letter, name, about, run: _ } = workload;
-                // Writing into a string does not fail.
-                let _ = write!(text, "\n## ({letter}) {name}\n\n{about}\n\n{}", self.table(first, &rows));
+            if rows.is_empty() {
+                continue;
+            }
+            let Workload { letter, name, about, run: _ } = workload;
+            // Writing into a string does not fail.
+            let _ = writeln!(text, "\n## ({letter}) {name}\n\n{about}");
+            for alike in rows.chunk_by(|one, next| names(one) == names(next)) {
+                text += &self.table(alike);
             }
         }
         text
     }
 
-    fn table(&self, first: &Row, rows: &[&Row]) -> String {
-        let figures: Vec<&str> = first.figures.iter().map(|figure| figure.name).collect();
+    fn table(&self, rows: &[&Row]) -> String {
+        let figures = rows.first().map_or(Vec::new(), |first| names(first));
         let key = figures.first().copied().unwrap_or_default();
-        let mut columns = vec!["nodes", "setting", "what"];
-        columns.extend(&figures);
-        let (to_floor, to_rslock) = (format!("{key} to its floor"), format!("{key} to rslock"));
-        columns.extend([to_floor.as_str(), to_rslock.as_str()]);
-        let mut text = line(&columns) + &line(&vec!["---"; columns.len()]);
-        for row in rows {
-            text += &self.row(row, key);
-        }
-        text
+        let others =
+            [("its floor", rows.iter().any(|row| row.floor.is_some())), ("rslock", self.has_rslock(rows))];
+        let others =
+            others.iter().filter(|(_, is_there)| *is_there).map(|(other, _)| format!("{key} to {other}"));
+        let mut columns: Vec<_> = ["nodes", "setting", "what"].map(str::to_owned).into();
+        columns.extend(figures.iter().map(|name| (*name).to_owned()).chain(others));
+        let rules = vec!["---".to_owned(); columns.len()];
+        let rows = rows.iter().map(|row| self.cells(row, key));
+        let lines: Vec<_> = [columns, rules].into_iter().chain(rows).map(|cells| line(&cells)).collect();
+        format!("\n{}", lines.concat())
     }
 
-    fn row(&self, row: &Row, key: &str) -> String {
+    fn has_rslock(&self, rows: &[&Row]) -> bool {
+        rows.iter().any(|row| row.what == Kind::Rslock.name())
+    }
+
+    fn cells(&self, row: &Row, key: &str) -> Vec<String> {
         let mut cells = vec![row.nodes.to_string(), row.how.to_owned(), row.what.to_owned()];
         cells.extend(row.figures.iter().map(|figure| spread(Spread::of(figure.rounds.clone()))));
-        for other in [row.floor, Some(Kind::Rslock.name())] {
-            let other = other
-                .and_then(|what| self.rows.iter().find(|other| other.what == what && row.is_beside(other)));
-            cells.push(spread(other.and_then(|other| row.ratio(other, key))));
-        }
-        line(&cells.iter().map(String::as_str).collect::<Vec<_>>())
+        let others = [row.floor, Some(Kind::Rslock.name())].into_iter().flatten();
+        let other = |what| self.rows.iter().find(|other| other.what == what && row.is_beside(other));
+        cells.extend(others.filter_map(other).map(|other| spread(row.ratio(other, key))));
+        cells
     }
 }
 
-fn line(cells: &[&str]) -> String {
+fn names(row: &Row) -> Vec<&'static str> {
+    row.figures.iter().map(|figure| figure.name).collect()
+}
+
+fn line(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 

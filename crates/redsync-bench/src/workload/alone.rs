@@ -36,12 +36,21 @@ fn measure(args: &Args, nodes: usize, how: &'static str) -> Result<Vec<Row>, Box
     block_on(async {
         let mut entries = Vec::new();
         for kind in Kind::all(nodes) {
-            let contestant = kind.visit(&stage.urls(), Alone { args, name: kind.name() }).await?;
+            let contestant = contestant(args, kind, &stage.urls()).await?;
             let floor = Some(kind.floor(nodes).name());
             entries.push(Entry { what: kind.name(), floor, contestant });
         }
         compete(Setting { workload: WORKLOAD.letter, nodes, how }, args.rounds, entries).await
     })
+}
+
+/// One that is warmed up.
+pub(super) async fn contestant<'a>(
+    args: &'a Args,
+    kind: Kind,
+    urls: &[String],
+) -> Result<Box<dyn Contestant + 'a>, BoxError> {
+    kind.visit(urls, Alone { args, name: kind.name() }).await
 }
 
 /// Makes contestants of lockers.
