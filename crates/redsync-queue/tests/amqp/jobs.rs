@@ -1,0 +1,87 @@
+//! Locks that go through the broker with their jobs.
+
+use redsync_core::ErrorKind;
+use redsync_queue::{Envelope, HandOverError, Message, NotLocked, Outcome, Policy, Told, Worker, hand_over};
+use redsync_queues::server::{Proxy, RabbitMq};
+
+use crate::shop::{
+    BODY, NAME, RETRY, Shop, WAIT, connect, headers_with, lock, port, process, receive, redsync, soon,
+};
+
+#[tokio::test]
+async fn a_lock_goes_through_the_broker_with_its_job() {
+    let (shop, (redsync, nodes)) = (Shop::new().await, redsync());
+    let (publisher, (connection, mut consumer)) = (shop.publisher().await, shop.consumer().await);
+    let guard = lock(&redsync).await;
+    hand_over(guard, WAIT, |token| publisher.publish(headers_with(&token), BODY)).await.expect("published");
+    let worker = Worker::new(redsync.clone()).policy(Policy::default().retry_after(RETRY));
+    let (outcome, told) = process(&worker, &receive(&mut consumer).await, Err("no paper")).await;
+    assert!(matches!(outcome, Outcome::Failed("no paper")), "{outcome:?}");
+    assert_eq!(told, Told::ToDeliverAgain(RETRY));
+    let delivery = receive(&mut consumer).await;
+    assert!(delivery.is_redelivered());
+    let (outcome, told) = process(&worker, &delivery, Ok(())).await;
+    assert!(matches!(outcome, Outcome::Done(())), "{outcome:?}");
+    assert_eq!(told, Told::Acknowledged);
+    shop.end(connection, consumer).await;
+    redsync.settled().await;
+    assert!(nodes.iter().all(|node| node.get(NAME).is_none()));
+    shop.assert_is_empty().await;
+}
+
+/// What a connection that is cut during a publish leaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cut {
+    BeforeItArrives,
+    BeforeAWorkerHasIt,
+    AfterAWorkerHasIt,
+}
+
+#[tokio::test]
+async fn a_lock_whose_publish_is_cut_off_is_either_the_handlers_or_a_workers() {
+    for when in [Cut::BeforeItArrives, Cut::BeforeAWorkerHasIt, Cut::AfterAWorkerHasIt] {
+        let (shop, (redsync, _nodes)) = (Shop::new().await, redsync());
+        let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
+        let publisher = shop.publisher_over(&connect(&RabbitMq::url_of(proxy.port())).await).await;
+        let (_connection, mut consumer) = shop.consumer().await;
+        let guard = lock(&redsync).await;
+        if when == Cut::BeforeItArrives {
+            proxy.hold_requests()
+        } else {
+            proxy.hold_replies()
+        }
+        let handler = hand_over(guard, WAIT, |token| publisher.publish(headers_with(&token), BODY));
+        let worker = async {
+            let delivery = match when {
+                Cut::BeforeItArrives => None,
+                Cut::BeforeAWorkerHasIt | Cut::AfterAWorkerHasIt => Some(receive(&mut consumer).await),
+            };
+            let token = delivery
+                .as_ref()
+                .map(|delivery| Envelope::plain().take(delivery.headers()).expect("there").expect("whole"));
+            let adopted = match token {
+                Some(token) if when == Cut::AfterAWorkerHasIt => {
+                    Some(redsync.adopt(&token).await.expect("first"))
+                }
+                Some(_) | None => None,
+            };
+            proxy.cut();
+            (delivery, adopted)
+        };
+        let (handed_over, (delivery, adopted)) = soon(async { tokio::join!(handler, worker) }).await;
+        let Err(HandOverError::Unknown { lock, .. }) = handed_over else {
+            panic!("{when:?}: {handed_over:?}")
+        };
+        assert_eq!(lock.is_ok(), adopted.is_none(), "{when:?}: one of them has it, and not both");
+        match &lock {
+            Ok(guard) => assert!(guard.is_valid(), "{when:?}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::AlreadyAdopted, "{when:?}"),
+        }
+        if let (Some(delivery), Ok(guard)) = (delivery, lock) {
+            let (outcome, told) = process(&Worker::new(redsync.clone()), &delivery, Ok(())).await;
+            assert!(matches!(outcome, Outcome::NotLocked(NotLocked::AlreadyAdopted(_))), "{outcome:?}");
+            assert!(matches!(told, Told::ToDeliverAgain(_)), "{told:?}");
+            assert!(guard.is_valid());
+        }
+    }
+}

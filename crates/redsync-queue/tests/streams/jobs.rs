@@ -1,0 +1,160 @@
+//! Locks that go through a stream with their jobs.
+
+use std::{sync::Mutex, time::Duration};
+
+use redsync_core::ErrorKind;
+use redsync_queue::{
+    Envelope, HandOverError, Message, NotLocked, Outcome, Policy, PublishError, Told, Worker, hand_over,
+    streams::Fields,
+};
+use redsync_testkit::server::Proxy;
+use tokio::time::timeout;
+
+use crate::place::{CLAIM, JOBS, NAME, Place, WAIT, assert_quiet, next, publish};
+
+#[tokio::test]
+async fn publishing_tells_what_nobody_will_see_from_what_nobody_knows() {
+    let place = Place::new().await;
+    let proxy = Proxy::start(place.server.port()).expect("a port");
+    let publisher = place.publisher_to(&proxy.url());
+    proxy.refuse("XADD", "OOM command not allowed when used memory > 'maxmemory'.");
+    let refused = publisher.publish(Fields::new(), *b"refused").await;
+    assert!(matches!(refused, Err(PublishError::NotPublished(_))), "{refused:?}");
+    proxy.relieve();
+    proxy.lose_replies("XADD");
+    let unknown = publisher.publish(Fields::new(), *b"unheard").await;
+    assert!(matches!(unknown, Err(PublishError::Unknown(_))), "{unknown:?}");
+    proxy.relieve();
+    let nobody = place.publisher_to("redis://127.0.0.1:1").publish(Fields::new(), *b"nowhere").await;
+    assert!(matches!(nobody, Err(PublishError::NotPublished(_))), "{nobody:?}");
+    assert_eq!(next(&mut place.consumer("a")).await.body(), b"unheard", "and nothing else");
+}
+
+#[tokio::test]
+async fn a_job_is_done_under_its_lock() {
+    let place = Place::new().await;
+    place.enqueue(b"job").await;
+    assert!(place.is_locked());
+    let delivery = next(&mut place.consumer("a")).await;
+    let worker = Worker::new(place.worker.clone());
+    let processed = worker.process(&delivery, |work| async move { Ok::<_, ()>(work.name) }).await;
+    assert!(matches!(&processed.outcome, Outcome::Done(name) if name == NAME), "{processed:?}");
+    assert!(matches!(processed.told, Ok(Told::Acknowledged)));
+    place.worker.settled().await;
+    assert!(!place.is_locked());
+    assert_eq!(place.pending(), 0);
+}
+
+#[tokio::test]
+async fn a_job_that_fails_comes_again_with_its_lock() {
+    let place = Place::new().await;
+    place.enqueue(b"job").await;
+    let mut consumer = place.consumer("a");
+    let worker = Worker::new(place.worker.clone()).policy(Policy::default().retry_after(CLAIM / 4));
+    let tries = Mutex::new(0);
+    for is_done in [false, true] {
+        let delivery = next(&mut consumer).await;
+        assert_eq!(delivery.is_redelivered(), is_done);
+        let work = |_| async {
+            *tries.lock().expect("sound") += 1;
+            if is_done { Ok(()) } else { Err("not yet") }
+        };
+        let processed = worker.process(&delivery, work).await;
+        assert_eq!(matches!(processed.outcome, Outcome::Done(())), is_done, "{processed:?}");
+    }
+    place.worker.settled().await;
+    assert_eq!(*tries.lock().expect("sound"), 2);
+    assert!(!place.is_locked());
+}
+
+#[tokio::test]
+async fn a_job_that_is_done_keeps_no_lock_where_nobody_knows_whether_it_was_acknowledged() {
+    let place = Place::new().await;
+    for is_heard in [true, false] {
+        let proxy = Proxy::start(place.server.port()).expect("a port");
+        place.enqueue(b"job").await;
+        let delivery = next(&mut place.consumer_by(&proxy, "a")).await;
+        if is_heard {
+            proxy.lose_replies("XACK");
+        } else {
+            proxy.lose_requests("XACK");
+        }
+        let processed = Worker::new(place.worker.clone()).process(&delivery, async |_| Ok::<_, ()>(())).await;
+        assert!(matches!(processed.outcome, Outcome::Done(())), "{processed:?}");
+        assert!(processed.told.is_err(), "{processed:?}");
+        place.worker.settled().await;
+        assert!(!place.is_locked(), "it would be for as long as the job might have waited");
+        assert_eq!(place.pending() == 0, is_heard);
+    }
+}
+
+#[tokio::test]
+async fn a_lock_whose_message_nobody_knows_of_has_one_side_only() {
+    let place = Place::new().await;
+    let proxy = Proxy::start(place.server.port()).expect("a port");
+    for is_added in [true, false] {
+        let publisher = place.publisher_to(&proxy.url());
+        if is_added {
+            proxy.lose_replies("XADD");
+        } else {
+            proxy.lose_requests("XADD");
+        }
+        let guard = place.handler.mutex(NAME).lock().await.expect("free");
+        let error = hand_over(guard, WAIT, |token| publish(publisher, token, b"job".to_vec())).await;
+        let Err(HandOverError::Unknown { lock: Ok(guard), .. }) = error else { panic!("{error:?}") };
+        proxy.relieve();
+        let mut consumer = place.consumer("a");
+        if is_added {
+            let delivery = next(&mut consumer).await;
+            let error = place
+                .worker
+                .adopt(&Envelope::plain().take(delivery.headers()).expect("there").expect("whole"))
+                .await
+                .expect_err("the handler has it");
+            assert_eq!(error.kind(), ErrorKind::AlreadyAdopted);
+            delivery.acknowledge().await.expect("up");
+        } else {
+            assert_quiet(&mut consumer).await;
+        }
+        guard.release().await.expect("up");
+    }
+}
+
+#[tokio::test]
+async fn what_another_consumer_has_done_does_not_come_as_new() {
+    let place = Place::new().await;
+    let mut slow = place.consumer("a");
+    // It waits at the server by then, and its program turns to something else.
+    assert!(timeout(Duration::from_millis(200), slow.receive()).await.is_err());
+    place.enqueue(b"job").await;
+    let delivery = next(&mut place.consumer("b")).await;
+    let done = Worker::new(place.worker.clone()).process(&delivery, |_| async { Ok::<_, ()>(()) }).await;
+    assert!(matches!(done.outcome, Outcome::Done(())), "{done:?}");
+    assert_quiet(&mut slow).await;
+}
+
+#[tokio::test]
+async fn what_was_claimed_and_is_acknowledged_then_is_not_done_again() {
+    let place = Place::new().await;
+    place.enqueue(b"job").await;
+    let worker = Worker::new(place.worker.clone());
+    let first = next(&mut place.consumer("a")).await;
+    let second = next(&mut place.consumer("b")).await;
+    let done = worker.process(&first, |_| async { Ok::<_, ()>(()) }).await;
+    assert!(matches!((&done.outcome, &done.told), (Outcome::Done(()), Ok(Told::Acknowledged))), "{done:?}");
+    let again = worker.process(&second, |_| async { Ok::<_, ()>(()) }).await;
+    assert!(matches!(again.outcome, Outcome::NotLocked(NotLocked::Settled)), "{again:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_come_again_is_not_said_to() {
+    let place = Place::new().await;
+    place.enqueue(b"job").await;
+    let delivery = next(&mut place.consumer("a")).await;
+    let trims = |_| async {
+        place.server.command(&["XTRIM", JOBS, "MAXLEN", "0"]).expect("up");
+        Err::<(), _>("no paper")
+    };
+    let failed = Worker::new(place.worker.clone()).process(&delivery, trims).await;
+    assert!(failed.told.is_err(), "{:?}, and nothing waits: {}", failed.told, place.pending());
+}
