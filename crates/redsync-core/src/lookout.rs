@@ -12,10 +12,11 @@ use futures_util::{Stream, stream::FuturesUnordered};
 
 use crate::{BoxFuture, Hint, NodeError, machine::NodeSet, redsync::World};
 
-/// The longest pause after the second time in a row that somebody else was quicker. It doubles each time, up to
-/// [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_PAUSE: Duration = Duration::from_millis(4);
+/// From the second time in a row on that somebody else was quicker, the longest pause is as many times this. Of a hundred
+/// processes each then stands back for a hundred times as long as of one, and a few of them ask at a time.
+const PAUSE: Duration = Duration::from_millis(1);
+/// The least pause between two tries by default, beyond which polling would be quicker.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// After how long a node that could not tell is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -132,8 +133,8 @@ impl Lookout {
 
     /// Where many are after the lock, some of them stand back for a moment: somebody else uses it meanwhile.
     fn pause(&self) -> Option<BoxFuture<'static, ()>> {
-        let doublings = self.in_vain.checked_sub(2)?;
-        let longest = FIRST_PAUSE.saturating_mul(1 << doublings.min(8)).min(LONGEST_PAUSE);
+        let times = Some(self.in_vain).filter(|times| *times >= 2)?;
+        let longest = PAUSE.saturating_mul(times).min(LONGEST_PAUSE);
         let part = (self.world.runtime.random() >> 32) as u32;
         let pause = longest.mul_f64(f64::from(part) / f64::from(u32::MAX));
         Some(self.sleep(pause))
