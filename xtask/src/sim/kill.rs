@@ -12,7 +12,8 @@ use crate::command::{cannot_start, cargo, root, run};
 const PLACE: &str = "target/mutants";
 const REPORT: &str = "target/mutants.md";
 /// What of the repository simulation and explorer are built from.
-const CRATES: [&str; 3] = ["crates/redsync-core", "crates/redsync-testkit", "explorer"];
+const CRATES: [&str; 4] =
+    ["crates/redsync-core", "crates/redsync-runtime", "crates/redsync-testkit", "explorer"];
 const WORKSPACE: [&str; 3] = ["Cargo.toml", "rustfmt.toml", "clippy.toml"];
 /// Where each run starts. A mutant has to be killed in every one, so that none is by chance alone.
 const FROM: [u64; 3] = [0, 1_000_000, 2_000_000];
