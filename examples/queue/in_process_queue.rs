@@ -145,6 +145,7 @@ fn tell(worker: &str, processed: &Processed<(), &str, Infallible>) {
     let outcome = match &processed.outcome {
         Outcome::Done(()) => "done, and released the lock".to_owned(),
         Outcome::Failed(trouble) => format!("failed ({trouble}), and gave the lock back to the job"),
+        Outcome::GivenUp(trouble) => format!("failed for good ({trouble}), and released the lock"),
         Outcome::Lost(why) => format!("stopped: {why}"),
         Outcome::NotLocked(why) => format!("left the delivery alone: {why}"),
     };

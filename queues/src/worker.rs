@@ -164,7 +164,7 @@ impl Hand {
         }
         match processed.outcome {
             Outcome::Done(()) => {}
-            Outcome::Failed(error) => complain(&*error),
+            Outcome::Failed(error) | Outcome::GivenUp(error) => complain(&*error),
             Outcome::Lost(error) => complain(&error),
             Outcome::NotLocked(why) => {
                 complain_of(&why.to_string());

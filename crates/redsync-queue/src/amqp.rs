@@ -43,8 +43,8 @@
 //! - **`delivery-limit`** (quorum queues; 20 since RabbitMQ 4.0): a message that was given back so often is dropped, or
 //!   goes to the queue's own dead-letter exchange. Raise it, take it off, or set such an exchange. It counts the workers
 //!   that were lost with the message: what is [to be delivered again](crate::Message::deliver_again) is put at the end of
-//!   the queue as a message of its own, with which the broker begins to count anew. How often that was says the header
-//!   [`ATTEMPTS_HEADER`].
+//!   the queue as a message of its own, with which the broker begins to count anew. Attempts at the job are counted by
+//!   the header [`ATTEMPTS_HEADER`], and limited by [`Policy::attempts`](crate::Policy::attempts).
 //! - **One connection for publishers, another one for consumers**: a broker that is short of memory or disk stops reading
 //!   from those that publish, acknowledgements included. A consumer publishes as well, where a message is to be delivered
 //!   again or goes to the dead letters: from then on it waits until the shortage is over.

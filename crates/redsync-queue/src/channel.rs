@@ -98,10 +98,16 @@ pub struct DeadLetter<T> {
 struct Desk<T> {
     runtime: Arc<dyn Runtime>,
     /// What is to be delivered again, or a nudge to look whether anything still can be.
-    back: mpsc::UnboundedSender<Option<Arc<Letter<T>>>>,
+    back: mpsc::UnboundedSender<Option<Returned<T>>>,
     /// How many deliveries are not settled yet, or wait to be delivered again.
     outstanding: AtomicUsize,
     dead_letters: Mutex<Vec<DeadLetter<T>>>,
+}
+
+/// A letter that is to be delivered again, after so many attempts.
+struct Returned<T> {
+    letter: Arc<Letter<T>>,
+    attempts: u64,
 }
 
 impl<T> Desk<T> {
@@ -110,16 +116,16 @@ impl<T> Desk<T> {
         self.put_back(None);
     }
 
-    fn put_back(&self, letter: Option<Arc<Letter<T>>>) {
+    fn put_back(&self, returned: Option<Returned<T>>) {
         // The receiver may be gone, and with it the queue.
-        drop(self.back.send(letter));
+        drop(self.back.send(returned));
     }
 }
 
 /// Where messages come out.
 pub struct Receiver<T> {
     fresh: mpsc::Receiver<Arc<Letter<T>>>,
-    returned: mpsc::UnboundedReceiver<Option<Arc<Letter<T>>>>,
+    returned: mpsc::UnboundedReceiver<Option<Returned<T>>>,
     desk: Arc<Desk<T>>,
 }
 
@@ -137,14 +143,14 @@ impl<T: Send + Sync + 'static> Receiver<T> {
             }
             tokio::select! {
                 returned = self.returned.recv() => {
-                    if let Some(letter) = returned.flatten() {
-                        return Some(Delivery::new(letter, true, &self.desk));
+                    if let Some(Returned { letter, attempts }) = returned.flatten() {
+                        return Some(Delivery::new(letter, true, attempts + 1, &self.desk));
                     }
                 }
                 fresh = self.fresh.recv(), if !is_closed => match fresh {
                     Some(letter) => {
                         self.desk.outstanding.fetch_add(1, Ordering::SeqCst);
-                        return Some(Delivery::new(letter, false, &self.desk));
+                        return Some(Delivery::new(letter, false, 1, &self.desk));
                     }
                     None => is_closed = true,
                 },
@@ -171,30 +177,49 @@ impl<T: Send + Sync + 'static> Source for Receiver<T> {
 pub struct Delivery<T: Send + Sync + 'static> {
     letter: Arc<Letter<T>>,
     is_redelivered: bool,
+    attempt: u64,
     settlement: Settlement,
     desk: Arc<Desk<T>>,
 }
 
 impl<T: Send + Sync + 'static> Delivery<T> {
-    fn new(letter: Arc<Letter<T>>, is_redelivered: bool, desk: &Arc<Desk<T>>) -> Self {
-        Self { letter, is_redelivered, settlement: Settlement::default(), desk: Arc::clone(desk) }
+    fn new(letter: Arc<Letter<T>>, is_redelivered: bool, attempt: u64, desk: &Arc<Desk<T>>) -> Self {
+        let (settlement, desk) = (Settlement::default(), Arc::clone(desk));
+        Self { letter, is_redelivered, attempt, settlement, desk }
     }
 
     /// Its body.
     pub fn body(&self) -> &T {
         &self.letter.body
     }
+
+    /// Has it delivered again after this time, and counts so many attempts by then.
+    fn return_after(&self, after: Duration, attempts: u64) {
+        if self.settlement.settle() {
+            // It comes back also when the runtime ends before.
+            let (letter, desk) = (Arc::clone(&self.letter), Arc::clone(&self.desk));
+            let returning = Returning { letter, attempts, desk };
+            let runtime = &self.desk.runtime;
+            let wakes = runtime.sleep_until(runtime.now().plus(after));
+            runtime.spawn(Box::pin(async move {
+                wakes.await;
+                drop(returning);
+            }));
+        }
+    }
 }
 
 /// A letter that is to be delivered again, when this is dropped.
 struct Returning<T> {
     letter: Arc<Letter<T>>,
+    attempts: u64,
     desk: Arc<Desk<T>>,
 }
 
 impl<T> Drop for Returning<T> {
     fn drop(&mut self) {
-        self.desk.put_back(Some(Arc::clone(&self.letter)));
+        let (letter, attempts) = (Arc::clone(&self.letter), self.attempts);
+        self.desk.put_back(Some(Returned { letter, attempts }));
     }
 }
 
@@ -210,6 +235,10 @@ impl<T: Send + Sync + 'static> Message for Delivery<T> {
         self.is_redelivered
     }
 
+    fn attempt(&self) -> Option<u64> {
+        Some(self.attempt)
+    }
+
     async fn acknowledge(&self) -> Result<(), Infallible> {
         if self.settlement.settle() {
             self.desk.settle();
@@ -218,16 +247,12 @@ impl<T: Send + Sync + 'static> Message for Delivery<T> {
     }
 
     async fn deliver_again(&self, after: Duration) -> Result<(), Infallible> {
-        if self.settlement.settle() {
-            // It comes back also when the runtime ends before.
-            let returning = Returning { letter: Arc::clone(&self.letter), desk: Arc::clone(&self.desk) };
-            let runtime = &self.desk.runtime;
-            let wakes = runtime.sleep_until(runtime.now().plus(after));
-            runtime.spawn(Box::pin(async move {
-                wakes.await;
-                drop(returning);
-            }));
-        }
+        self.return_after(after, self.attempt);
+        Ok(())
+    }
+
+    async fn put_off(&self, after: Duration) -> Result<(), Infallible> {
+        self.return_after(after, self.attempt - 1);
         Ok(())
     }
 
@@ -244,7 +269,8 @@ impl<T: Send + Sync + 'static> Message for Delivery<T> {
 impl<T: Send + Sync + 'static> Drop for Delivery<T> {
     fn drop(&mut self) {
         if self.settlement.settle() {
-            self.desk.put_back(Some(Arc::clone(&self.letter)));
+            let (letter, attempts) = (Arc::clone(&self.letter), self.attempt);
+            self.desk.put_back(Some(Returned { letter, attempts }));
         }
     }
 }

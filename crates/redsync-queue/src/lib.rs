@@ -20,8 +20,8 @@
 //!
 //! [`hand_over`] and [`Worker::process`] run in spans of `tracing`, `hand_over_lock` and `process_job`, both at the level
 //! `INFO`: with the lock's name (`lock`), its fencing number (`fence`), and at the end with the `outcome`, which is missing
-//! where the call was dropped or the handler has panicked; the worker's also says whether the message was `redelivered`. A
-//! handler's own spans are below the worker's.
+//! where the call was dropped or the handler has panicked; the worker's also says whether the message was `redelivered`, and
+//! which `attempt` it was, where that is known. A handler's own spans are below the worker's.
 //!
 //! With the feature `opentelemetry` a trace goes through the queue: [`Envelope::put`] writes the context of the current span
 //! into the headers, beside the token, and the worker's span goes on from there. What is written, and looked for, is up to
@@ -66,6 +66,7 @@ mod settlement;
 #[cfg(feature = "streams")]
 pub mod streams;
 mod trace;
+mod work;
 
 pub use carrier::Carrier;
 pub use consume::{Source, consume};
@@ -74,4 +75,5 @@ pub use hand_over::{HandOverError, PublishError, hand_over};
 pub use message::{Message, WHY_HEADER};
 pub use outcome::{LockEnd, NotLocked, Outcome, Processed, Told, Untold};
 pub use policy::{Discard, Otherwise, Policy};
-pub use process::{Work, Worker};
+pub use process::Worker;
+pub use work::Work;

@@ -9,7 +9,7 @@ pub const WHY_HEADER: &str = "redsync-why";
 
 /// A message as a broker has delivered it.
 ///
-/// Exactly one of [`acknowledge`](Self::acknowledge), [`deliver_again`](Self::deliver_again) and
+/// Exactly one of [`acknowledge`](Self::acknowledge), [`deliver_again`](Self::deliver_again), [`put_off`](Self::put_off) and
 /// [`dead_letter`](Self::dead_letter) settles it: further calls then do nothing. What has failed, or was dropped, can be
 /// called again. A message that is dropped without is delivered again, in the broker's own time.
 pub trait Message: Send + Sync {
@@ -24,11 +24,25 @@ pub trait Message: Send + Sync {
     /// Whether it may have been delivered before.
     fn is_redelivered(&self) -> bool;
 
+    /// Which attempt at its job this delivery is, from 1 on, as far as the broker lets attempts be counted; `None` where it
+    /// does not, and where no [limit](crate::Policy::attempts) holds then.
+    ///
+    /// Deliveries that were [put off](Self::put_off) do not count where the broker can leave them out.
+    fn attempt(&self) -> Option<u64> {
+        None
+    }
+
     /// Its work is done: it is never delivered again.
     fn acknowledge(&self) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// It is to be delivered again, not before `after` where the broker can wait.
     fn deliver_again(&self, after: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// The same, where nobody has begun its job: as far as the broker can do that, this delivery counts as no
+    /// [attempt](Self::attempt).
+    fn put_off(&self, after: Duration) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        self.deliver_again(after)
+    }
 
     /// Nobody is to get it but whoever looks after such messages.
     fn dead_letter(&self, why: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;

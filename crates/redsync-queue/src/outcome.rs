@@ -23,7 +23,11 @@ pub enum Outcome<T, E> {
     Done(T),
     /// The handler has failed. The next delivery may try.
     Failed(E),
-    /// The lock was lost, and the handler stopped at its next await.
+    /// The handler has failed, and nobody is to try again: it was [the last attempt](crate::Policy::attempts), or the handler
+    /// [wants no other](crate::Work::give_up). The message goes to the dead letters with the reason, and the lock is released.
+    GivenUp(E),
+    /// The lock was lost, and the handler stopped at its next await. The next delivery may try; where it was stopped by
+    /// [`max_hold`](redsync_core::Mutex::max_hold) at the last attempt, the message goes to the dead letters.
     Lost(LostError),
     /// There was no lock, and the handler was not called.
     NotLocked(NotLocked),
@@ -106,6 +110,7 @@ impl<T, E> Outcome<T, E> {
         match self {
             Self::Done(_) => "done",
             Self::Failed(_) => "failed",
+            Self::GivenUp(_) => "given_up",
             Self::Lost(_) => "lost",
             Self::NotLocked(why) => why.name(),
         }

@@ -1,6 +1,6 @@
-//! [`Policy`]: what becomes of a message whose lock is not to be had by its token.
+//! [`Policy`]: what becomes of a message whose lock is not to be had by its token, or whose job fails.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// What becomes of a message whose lock nobody can name, or that is for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,8 @@ pub enum Otherwise {
     LockAnew,
 }
 
-/// What becomes of a message whose lock is not to be had by its token. Nothing is worked on without a lock, whatever it says.
+/// What becomes of a message whose lock is not to be had by its token, or whose job fails. Nothing is worked on without a
+/// lock, whatever it says.
 ///
 /// By default nothing is lost: what has no good token goes to the dead letters. A message that is delivered once more, and
 /// whose lock has ended meanwhile, has its lock taken anew: its worker had it and was not heard of again.
@@ -36,6 +37,7 @@ pub struct Policy {
     pub(crate) foreign: Discard,
     pub(crate) expired: Otherwise,
     pub(crate) abandoned: Otherwise,
+    pub(crate) attempts: Option<NonZeroU32>,
     pub(crate) retry_after: Duration,
     pub(crate) settle_within: Duration,
 }
@@ -49,6 +51,7 @@ impl Default for Policy {
             foreign: Discard::DeadLetter,
             expired: Otherwise::DeadLetter,
             abandoned: Otherwise::LockAnew,
+            attempts: None,
             retry_after: Duration::from_secs(1),
             settle_within: Duration::from_secs(10),
         }
@@ -94,6 +97,27 @@ impl Policy {
     #[must_use]
     pub fn abandoned(self, abandoned: Otherwise) -> Self {
         Self { abandoned, ..self }
+    }
+
+    /// How many attempts at a job there are at most; no limit by default. When the last one fails, the message goes to the
+    /// dead letters, and the lock is released: the job is [given up](crate::Outcome::GivenUp).
+    ///
+    /// An attempt fails where the handler returns an error, panics, or is stopped by
+    /// [`max_hold`](redsync_core::Mutex::max_hold). Attempts are counted by the broker or its messages
+    /// ([`Message::attempt`](crate::Message::attempt)), as well as that goes:
+    ///
+    /// | | counts |
+    /// | --- | --- |
+    /// | [`amqp`](crate::amqp) | attempts that have failed, or lost their lock |
+    /// | [`channel`](crate::channel) | these, and deliveries that were dropped |
+    /// | [`streams`](crate::streams) | these, and deliveries that were dropped or whose worker is gone |
+    /// | [`nats`](crate::nats) | every delivery, also one that only waits for somebody else's lock: let it be more there |
+    ///
+    /// Whatever is counted, a job is given up only where an attempt at it has just failed. One that takes its process along
+    /// each time, and so never gets to fail, is for the limits of the broker, where it has any.
+    #[must_use]
+    pub fn attempts(self, attempts: NonZeroU32) -> Self {
+        Self { attempts: Some(attempts), ..self }
     }
 
     /// How long to wait before a message is delivered again whose handler has failed, or whose nodes could not be reached. 1 s

@@ -6,6 +6,7 @@
 //! | is done, and the broker cannot be told | is kept while that is tried, then released | comes again, as far as anybody knows |
 //! | has failed, or panicked | goes back to the token | is to come again |
 //! | has failed, and the lock cannot go back | is left to its TTL | is to come again after that |
+//! | has failed, and nobody is to try again | is kept until the broker knows, then released | is a dead letter |
 //! | was stopped since the lock is lost | is somebody else's, or nobody's | is to come again |
 //! | has no lock | | as the policy says |
 
@@ -20,15 +21,16 @@ use futures_util::{
     FutureExt,
     future::{Either, select},
 };
-use redsync_core::{Guard, LockToken, Lost, Mutex, Redsync};
+use redsync_core::{Guard, LockToken, Loss, Mutex, Redsync};
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    Envelope, LockEnd, Message, Outcome, Policy, Processed, Told, Untold,
+    Envelope, LockEnd, Message, Outcome, Policy, Processed, Told, Untold, Work,
     beat::beat,
     locking::{Locked, Refused},
-    settle::settle,
+    settle::{Fate, settle},
     trace,
+    work::LastWord,
 };
 
 /// Works on the jobs of messages, under the locks that come with them.
@@ -38,19 +40,6 @@ pub struct Worker {
     pub(crate) envelope: Envelope,
     pub(crate) policy: Policy,
     adjust: Option<Arc<dyn Fn(Mutex) -> Mutex + Send + Sync>>,
-}
-
-/// What a handler knows of the lock that it works under.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Work {
-    /// The lock's name.
-    pub name: String,
-    /// Its fencing number, greater than that of every earlier holder, where it has one.
-    pub fence: Option<u64>,
-    /// Resolves when the lock is lost. The handler is stopped then at its next await; this is for what it has started
-    /// elsewhere.
-    pub lost: Lost,
 }
 
 impl Worker {
@@ -83,15 +72,16 @@ impl Worker {
     /// From beginning to end the broker is told that the message is alive, and the lock is extended until the broker knows
     /// what became of it. When the handler is done, the message is acknowledged and the lock released, in this order: a
     /// crash in between costs others the rest of the TTL, and not a second run. When it fails, the lock goes back to the
-    /// token, and the message to the broker. When the lock is lost, the handler is dropped, and the message goes back.
-    /// Without a lock the handler is not called.
+    /// token, and the message to the broker; or the message goes to the dead letters and the lock is released, where
+    /// [the last attempt](Policy::attempts) has failed or the handler [wants no other](Work::give_up). When the lock is lost,
+    /// the handler is dropped, and the message goes back. Without a lock the handler is not called.
     ///
     /// A handler that never awaits cannot be stopped; one that never ends is stopped by
     /// [`max_hold`](Mutex::max_hold) only.
     ///
     /// # Panics
     ///
-    /// Where the handler does, after the lock has gone back to the token and the message to the broker.
+    /// Where the handler does, which is a failure like any other, once lock and message are where they go then.
     ///
     /// # Cancel safety
     ///
@@ -134,7 +124,7 @@ impl Worker {
             }
             Err(Refused { why, told }) => {
                 tracing::warn!(%why, ?told, "a job without a lock");
-                let told = settle(self, message, told, &why.to_string()).await;
+                let told = settle(self, message, Fate::without_a_lock(told, &why.to_string())).await;
                 Processed { outcome: Outcome::NotLocked(why), lock: LockEnd::NotTaken, told }
             }
         }
@@ -152,35 +142,52 @@ impl Worker {
         H: FnOnce(Work) -> F,
         F: Future<Output = Result<T, E>>,
     {
-        let work = Work { name: guard.name().to_owned(), fence: guard.fence(), lost: guard.lost() };
+        let last_word = LastWord::default();
+        let work = Work::new(&guard, message.attempt(), last_word.clone());
         let work = AssertUnwindSafe(async { handler(work).await }).catch_unwind();
-        match guard.keep(work).await {
+        let kept = guard.keep(work).await;
+        let last = || self.last(message, &last_word);
+        match kept {
             Ok(Ok(Ok(done))) => {
-                let (lock, told) = self.finish(message, guard).await;
+                let (lock, told) = self.finish(message, guard, Fate::Acknowledged).await;
                 Processed { outcome: Outcome::Done(done), lock, told }
             }
             Ok(Ok(Err(error))) => {
-                let (lock, told) = self.give_back(message, token, guard).await;
-                Processed { outcome: Outcome::Failed(error), lock, told }
+                let last = last();
+                let (lock, told) = self.fail(message, token, guard, last.as_deref()).await;
+                let outcome = if last.is_some() { Outcome::GivenUp(error) } else { Outcome::Failed(error) };
+                Processed { outcome, lock, told }
             }
             Ok(Err(panic)) => {
                 // What panics at once would be delivered at once, and so on.
-                drop(self.give_back(message, token, guard).await);
+                drop(self.fail(message, token, guard, last().as_deref()).await);
                 resume_unwind(panic)
             }
             Err(lost) => {
                 drop(guard);
                 tracing::warn!(lock = token.name(), %lost, "a job has lost its lock");
-                let told = Told::ToDeliverAgain(self.policy.retry_after);
-                let told = settle(self, message, told, "").await;
+                // Whatever else takes a lock away, it is not the job's fault.
+                let last = (lost.loss() == Loss::LimitReached).then(last).flatten();
+                let fate = last.as_deref().map_or(Fate::Again(self.policy.retry_after), Fate::DeadLettered);
+                let told = settle(self, message, fate).await;
                 Processed { outcome: Outcome::Lost(lost), lock: LockEnd::Lost, told }
             }
         }
     }
 
-    /// Of a job that is done.
-    async fn finish<M: Message>(&self, message: &M, guard: Guard) -> (LockEnd, Settled<M>) {
-        let told = guard.keep(settle(self, message, Told::Acknowledged, "")).await;
+    /// Why the attempt that has failed was the last one, if it was.
+    fn last<M: Message>(&self, message: &M, last_word: &LastWord) -> Option<String> {
+        let said = last_word.get().map(str::to_owned);
+        said.or_else(|| {
+            let (attempt, most) = (message.attempt()?, self.policy.attempts?);
+            (attempt >= most.get().into())
+                .then(|| format!("its job has failed at attempt {attempt}, of {most} at most"))
+        })
+    }
+
+    /// Of a job that is over. Its lock is kept until the broker knows.
+    async fn finish<M: Message>(&self, message: &M, guard: Guard, fate: Fate<'_>) -> (LockEnd, Settled<M>) {
+        let told = guard.keep(settle(self, message, fate)).await;
         // It was lost while the broker was told, and nobody knows whether it was.
         let Ok(told) = told else { return (LockEnd::Lost, Err(Untold::Unheard)) };
         // Also where the broker has not heard it, as far as anybody knows: if it has after all, nobody comes for a token.
@@ -189,11 +196,28 @@ impl Worker {
             Ok(released) => LockEnd::Released(released),
             Err(error) => LockEnd::ReleaseFailed(error.into()),
         };
-        tracing::debug!(lock = name, ?lock, "a job is done");
+        tracing::debug!(lock = name, ?lock, "a job is over");
         (lock, told)
     }
 
-    /// Of a job that has failed.
+    /// Of a job that has failed, for the `last` time if there is a reason for that.
+    async fn fail<M: Message>(
+        &self,
+        message: &M,
+        token: &LockToken,
+        guard: Guard,
+        last: Option<&str>,
+    ) -> (LockEnd, Settled<M>) {
+        match last {
+            Some(why) => {
+                tracing::warn!(lock = token.name(), why, "a job is given up");
+                self.finish(message, guard, Fate::DeadLettered(why)).await
+            }
+            None => self.give_back(message, token, guard).await,
+        }
+    }
+
+    /// Of a job that is to be tried again.
     async fn give_back<M: Message>(
         &self,
         message: &M,
@@ -213,7 +237,7 @@ impl Worker {
         let is_back = matches!(lock, LockEnd::HandedBack);
         let after = if is_back { self.policy.retry_after } else { token.ttl().max(self.policy.retry_after) };
         tracing::debug!(lock = token.name(), is_back, "a job has failed");
-        (lock, settle(self, message, Told::ToDeliverAgain(after), "").await)
+        (lock, settle(self, message, Fate::Again(after)).await)
     }
 
     /// The lock of this token, with the worker's own options.

@@ -22,6 +22,7 @@ pub(crate) fn of_job<M: Message>(message: &M) -> Span {
         lock = Empty,
         fence = Empty,
         redelivered = message.is_redelivered(),
+        attempt = message.attempt(),
         outcome = Empty,
         otel.kind = Empty,
     );

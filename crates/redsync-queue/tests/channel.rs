@@ -6,7 +6,7 @@
     reason = "tests state what they expect"
 )]
 
-use std::{cell::Cell, future::pending, time::Duration};
+use std::{cell::Cell, future::pending, num::NonZeroU32, time::Duration};
 
 use redsync_core::{ErrorKind, Redsync, Runtime};
 use redsync_queue::{
@@ -111,6 +111,34 @@ fn a_job_that_fails_comes_again_with_its_lock() {
     assert!(matches!(outcome, Outcome::Done(1138)), "{outcome:?}");
     assert_eq!(told, Told::Acknowledged);
     assert!(shop.runtime.now().since(begun) >= RETRY);
+}
+
+#[test]
+fn a_job_that_always_fails_is_given_up_and_what_waits_for_its_lock_is_no_attempt() {
+    let mut shop = Shop::new();
+    shop.enqueue(1138);
+    let worker = shop.worker().policy(Policy::default().attempts(NonZeroU32::new(3).expect("not zero")));
+    // It is dropped, which counts, since somebody may have tried.
+    let message = shop.runtime.block_on(shop.receiver.receive()).expect("a message");
+    assert_eq!(message.attempt(), Some(1));
+    let token = Envelope::plain().take(message.headers()).expect("there").expect("whole");
+    drop(message);
+    let (outcome, told) = shop.process(&worker, Err("no paper"));
+    assert!(matches!(outcome, Outcome::Failed("no paper")), "{outcome:?}");
+    assert_eq!(told, Told::ToDeliverAgain(RETRY));
+    let other = shop.runtime.block_on(shop.redsync.adopt(&token)).expect("handed back");
+    let (outcome, told) = shop.process(&worker, Err("no paper"));
+    assert!(matches!(outcome, Outcome::NotLocked(NotLocked::AlreadyAdopted(_))), "{outcome:?}");
+    assert_eq!(told, Told::ToDeliverAgain(TTL));
+    shop.runtime.block_on(other.hand_back(&token)).expect("reachable");
+    let (outcome, told) = shop.process(&worker, Err("no paper"));
+    assert!(matches!(outcome, Outcome::GivenUp("no paper")), "{outcome:?}");
+    assert_eq!(told, Told::DeadLettered);
+    assert_eq!(shop.receiver.dead_letters()[0].why, "its job has failed at attempt 3, of 3 at most");
+    shop.settle();
+    assert_eq!(shop.locks_left(), 0);
+    drop(shop.sender);
+    assert!(shop.runtime.block_on(shop.receiver.receive()).is_none());
 }
 
 #[test]

@@ -107,6 +107,7 @@ fn told<B: fmt::Display>(processed: &Processed<(), Stopped, B>) -> String {
     let outcome = match &processed.outcome {
         Outcome::Done(()) => "done".to_owned(),
         Outcome::Failed(why) => format!("failed, and the lock is the job's again: {why}"),
+        Outcome::GivenUp(why) => format!("failed for good: {why}"),
         Outcome::Lost(why) => format!("stopped: {why}"),
         Outcome::NotLocked(why) => format!("not worked on: {why}"),
     };

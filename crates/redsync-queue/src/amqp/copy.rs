@@ -7,19 +7,19 @@ use lapin::{BasicProperties, types::FieldTable};
 use super::publisher::PERSISTENT;
 use crate::{Carrier, WHY_HEADER};
 
-/// The header by which a message that was put at the end of its queue says how many deliveries went before.
+/// The header by which a message that was put at the end of its queue says how many attempts at its job went before.
 pub const ATTEMPTS_HEADER: &str = "redsync-attempts";
 
 /// Headers that a copy does not take over. By the first two RabbitMQ would send it to further queues, and take it for
-/// delivered when only those have it; the others count the deliveries of the message that it is of.
+/// delivered when only those have it; the others count what has become of the message that it is of.
 const NOT_COPIED: [&str; 5] = ["CC", "BCC", "x-delivery-count", "x-acquired-count", ATTEMPTS_HEADER];
 
-/// How many deliveries went before the one with these headers, where it was put at the end of its queue.
+/// How many attempts went before the one with these headers, where it was put at the end of its queue.
 pub(super) fn attempts_before(headers: &FieldTable) -> Option<u64> {
     Carrier::get(headers, ATTEMPTS_HEADER).map(|count| count.parse().unwrap_or_default())
 }
 
-/// For the end of its queue, after so many deliveries; it was here for so long this time.
+/// For the end of its queue, after so many attempts; it was here for so long this time.
 pub(super) fn to_deliver_again(
     properties: &BasicProperties,
     attempts: u64,

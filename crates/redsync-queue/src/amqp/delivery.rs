@@ -66,10 +66,13 @@ impl Delivery {
         &self.inner.properties
     }
 
-    /// Has it delivered again after this time, behind what is in the queue by then.
-    fn hold(&self, after: Duration) {
+    fn attempts_before(&self) -> u64 {
+        attempts_before(&self.headers).unwrap_or_default()
+    }
+
+    /// Has it delivered again after this time, behind what is in the queue by then, and counts so many attempts.
+    fn hold(&self, after: Duration, attempts: u64) {
         let (inner, desk, came_at) = (Arc::clone(&self.inner), Arc::clone(&self.desk), self.came_at);
-        let attempts = attempts_before(&self.headers).unwrap_or_default().saturating_add(1);
         let wakes = desk.runtime.sleep_until(desk.runtime.now().plus(after));
         self.desk.runtime.spawn(Box::pin(async move {
             wakes.await;
@@ -112,6 +115,12 @@ impl Message for Delivery {
         self.inner.redelivered || attempts_before(&self.headers).is_some()
     }
 
+    /// Counted by the header [`ATTEMPTS_HEADER`](super::ATTEMPTS_HEADER): what the broker delivers again by itself does not
+    /// count, since it may be that nobody has seen it.
+    fn attempt(&self) -> Option<u64> {
+        Some(self.attempts_before().saturating_add(1))
+    }
+
     /// Sends the acknowledgement, which AMQP does not confirm: when it is lost with its connection, the message is delivered
     /// once more, without an error here.
     ///
@@ -140,7 +149,14 @@ impl Message for Delivery {
     /// None: without a connection the broker delivers it again by itself.
     async fn deliver_again(&self, after: Duration) -> Result<(), Error> {
         if self.settlement.settle() {
-            self.hold(after);
+            self.hold(after, self.attempts_before().saturating_add(1));
+        }
+        Ok(())
+    }
+
+    async fn put_off(&self, after: Duration) -> Result<(), Error> {
+        if self.settlement.settle() {
+            self.hold(after, self.attempts_before());
         }
         Ok(())
     }
@@ -183,7 +199,7 @@ impl Drop for Delivery {
             return;
         }
         if self.is_stuck.load(Ordering::SeqCst) {
-            self.hold(DEAD_LETTER_RETRY);
+            self.hold(DEAD_LETTER_RETRY, self.attempts_before());
         } else {
             // The channel stays open for as long as it is held here.
             let (inner, desk) = (Arc::clone(&self.inner), Arc::clone(&self.desk));

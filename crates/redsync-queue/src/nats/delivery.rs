@@ -21,7 +21,8 @@ use crate::{Carrier, Message, PublishError, WHY_HEADER};
 pub struct Delivery {
     message: jetstream::Message,
     headers: HeaderMap,
-    is_redelivered: bool,
+    /// How often it was delivered so far, where the server tells.
+    deliveries: Option<u64>,
     keep_alive_every: Duration,
     dead_letters: Publisher,
     is_settled: Mutex<bool>,
@@ -34,10 +35,9 @@ impl Delivery {
         dead_letters: Publisher,
     ) -> Self {
         let headers = message.message.headers.take().unwrap_or_default();
-        // Where the server does not tell how often, it may have been.
-        let is_redelivered = message.info().map_or(true, |info| info.delivered > 1);
+        let deliveries = message.info().ok().and_then(|info| u64::try_from(info.delivered).ok());
         let is_settled = Mutex::new(false);
-        Self { message, headers, is_redelivered, keep_alive_every, dead_letters, is_settled }
+        Self { message, headers, deliveries, keep_alive_every, dead_letters, is_settled }
     }
 
     /// Its body.
@@ -83,7 +83,13 @@ impl Message for Delivery {
     }
 
     fn is_redelivered(&self) -> bool {
-        self.is_redelivered
+        // Where the server does not tell how often, it may have been.
+        self.deliveries != Some(1)
+    }
+
+    /// How often it was delivered so far: those that were put off count as well.
+    fn attempt(&self) -> Option<u64> {
+        self.deliveries
     }
 
     async fn acknowledge(&self) -> Result<(), Error> {

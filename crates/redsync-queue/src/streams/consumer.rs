@@ -6,7 +6,7 @@ use redsync_core::{BoxFuture, Moment, Node, NodeError, Reply};
 
 use super::{
     Delivery, Server,
-    delivery::Desk,
+    delivery::{Desk, Times},
     reply::{self, Entry},
     server::words,
 };
@@ -22,8 +22,8 @@ const SHORTEST_CLAIM: Duration = Duration::from_millis(10);
 pub struct Consumer {
     desk: Arc<Desk>,
     reader: Server,
-    /// What was read or claimed, with whether it may have been delivered before.
-    found: VecDeque<(Entry, bool)>,
+    /// What was read or claimed.
+    found: VecDeque<(Entry, Times)>,
     /// What is asked and not answered yet: whoever waits for a message may go, and it must not get lost.
     asking: Option<BoxFuture<'static, Result<Asked, NodeError>>>,
     asked_at: Moment,
@@ -34,9 +34,16 @@ pub struct Consumer {
 
 enum Asked {
     Read(Reply),
-    Claimed(Reply),
+    Claimed(Claimed),
     Grouped,
     Removed,
+}
+
+/// What others have left, where to go on looking, and how often the first of it was delivered.
+struct Claimed {
+    entries: Vec<Entry>,
+    cursor: Option<String>,
+    deliveries: Option<u64>,
 }
 
 impl Consumer {
@@ -122,9 +129,9 @@ impl Consumer {
     }
 
     fn next_found(&mut self) -> Option<Delivery> {
-        let (entry, is_redelivered) = self.found.pop_front()?;
+        let (entry, times) = self.found.pop_front()?;
         match entry.fields {
-            Some(fields) => Some(Delivery::new(entry.id, fields, is_redelivered, &self.desk)),
+            Some(fields) => Some(Delivery::new(entry.id, fields, times, &self.desk)),
             None => {
                 self.asking = Some(self.desk.remove(&entry.id));
                 None
@@ -140,15 +147,14 @@ impl Consumer {
         }
         match asked {
             Asked::Read(reply) => {
-                self.found.extend(reply::read(reply)?.into_iter().map(|entry| (entry, false)));
+                self.found.extend(reply::read(reply)?.into_iter().map(|entry| (entry, Times::First)));
             }
-            Asked::Claimed(reply) => {
-                let (cursor, entries) = reply::claimed(reply)?;
+            Asked::Claimed(Claimed { entries, cursor, deliveries }) => {
                 if cursor.is_none() {
                     self.claim_at = self.desk.server.now().plus(LONGEST_WAIT.min(self.desk.claim_after / 4));
                 }
                 self.cursor = cursor;
-                self.found.extend(entries.into_iter().map(|entry| (entry, true)));
+                self.found.extend(entries.into_iter().map(|entry| (entry, Times::Again(deliveries))));
             }
             Asked::Grouped | Asked::Removed => {}
         }
@@ -173,15 +179,11 @@ impl Desk {
         claim_at: Moment,
         cursor: Option<&str>,
     ) -> BoxFuture<'static, Result<Asked, NodeError>> {
-        let Self { server, stream, group, name, claim_after, .. } = self;
+        let Self { server, stream, group, name, .. } = self;
         let left = claim_at.since(server.now());
         if left.is_zero() {
-            let idle = claim_after.as_millis().to_string();
-            // One at a time: what a consumer has claimed and does not work on waits for nothing.
-            let from = cursor.unwrap_or("0-0");
-            let words = words(["XAUTOCLAIM", stream, group, name, &idle, from, "COUNT", "1"]);
-            let server = server.clone();
-            return Box::pin(async move { server.ask(words, 1).await.map(Asked::Claimed) });
+            let (desk, from) = (self.clone(), cursor.unwrap_or("0-0").to_owned());
+            return Box::pin(async move { desk.claim(&from).await.map(Asked::Claimed) });
         }
         // No wait at all would be one without end.
         let wait = left.clamp(Duration::from_millis(1), LONGEST_WAIT);
@@ -201,6 +203,30 @@ impl Desk {
         ]);
         let reader = reader.clone();
         Box::pin(async move { reader.ask_after(wait, words, 9).await.map(Asked::Read) })
+    }
+
+    /// Claims what others have left.
+    async fn claim(&self, from: &str) -> Result<Claimed, NodeError> {
+        let Self { server, stream, group, name, claim_after, .. } = self;
+        let idle = claim_after.as_millis().to_string();
+        // One at a time: what a consumer has claimed and does not work on waits for nothing.
+        let claim = words(["XAUTOCLAIM", stream, group, name, &idle, from, "COUNT", "1"]);
+        let (cursor, entries) = reply::claimed(server.ask(claim, 1).await?)?;
+        let deliveries = match entries.first() {
+            Some(Entry { id, fields: Some(_) }) => self.deliveries(id).await,
+            Some(Entry { fields: None, .. }) | None => None,
+        };
+        Ok(Claimed { entries, cursor, deliveries })
+    }
+
+    /// How often a message was delivered. It is claimed by now, and worked on also where this cannot be told.
+    async fn deliveries(&self, id: &str) -> Option<u64> {
+        let pending = words(["XPENDING", &self.stream, &self.group, id, id, "1"]);
+        let told = self.server.ask(pending, 1).await.and_then(reply::deliveries);
+        told.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a server did not say how often a message was delivered");
+            None
+        })
     }
 
     fn make_group(&self) -> BoxFuture<'static, Result<Asked, NodeError>> {

@@ -25,14 +25,23 @@ pub(super) struct Desk {
 pub struct Delivery {
     id: String,
     fields: Fields,
-    is_redelivered: bool,
+    times: Times,
     settlement: Settlement,
     desk: Arc<Desk>,
 }
 
+/// How often a message was delivered so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Times {
+    /// This is the first.
+    First,
+    /// So often, if the server has said so, without those that were put off.
+    Again(Option<u64>),
+}
+
 impl Delivery {
-    pub(super) fn new(id: String, fields: Fields, is_redelivered: bool, desk: &Arc<Desk>) -> Self {
-        Self { id, fields, is_redelivered, settlement: Settlement::default(), desk: Arc::clone(desk) }
+    pub(super) fn new(id: String, fields: Fields, times: Times, desk: &Arc<Desk>) -> Self {
+        Self { id, fields, times, settlement: Settlement::default(), desk: Arc::clone(desk) }
     }
 
     /// Its body; empty where there is none.
@@ -63,25 +72,35 @@ impl Delivery {
         server.ask(words(["XACK", stream, group, &self.id]), 1).await.map(drop)
     }
 
-    /// Makes it look as if nothing was heard of it for this long, and says whether the group still waits for it: another
-    /// consumer may have acknowledged it, or somebody trimmed it away. One that has claimed it by now works on it only if he
-    /// gets the lock.
-    async fn claim(&self, idle: Duration) -> Result<bool, NodeError> {
+    /// Makes it look as if nothing was heard of it for this long, after so many deliveries if that is given, and says whether
+    /// the group still waits for it: another consumer may have acknowledged it, or somebody trimmed it away. One that has
+    /// claimed it by now works on it only if he gets the lock.
+    async fn claim(&self, idle: Duration, deliveries: Option<u64>) -> Result<bool, NodeError> {
         let Desk { server, stream, group, name, .. } = &*self.desk;
         let idle = idle.as_millis().to_string();
         // Not counted as a delivery.
-        let words = words(["XCLAIM", stream, group, name, "0", &self.id, "IDLE", &idle, "JUSTID"]);
-        let reply = server.ask(words, 1).await?;
+        let mut claim = words(["XCLAIM", stream, group, name, "0", &self.id, "IDLE", &idle, "JUSTID"]);
+        if let Some(deliveries) = deliveries {
+            claim.extend(words(["RETRYCOUNT", &deliveries.to_string()]));
+        }
+        let reply = server.ask(claim, 1).await?;
         Ok(matches!(reply, Reply::Array(ids) if !ids.is_empty()))
     }
 
-    async fn claim_or_fail(&self, idle: Duration) -> Result<(), NodeError> {
-        if self.claim(idle).await? {
+    async fn claim_or_fail(&self, idle: Duration, deliveries: Option<u64>) -> Result<(), NodeError> {
+        if self.claim(idle, deliveries).await? {
             return Ok(());
         }
         Err(NodeError::not_sent(
             "the group does not wait for this message: it was acknowledged, or trimmed away",
         ))
+    }
+
+    /// Has it claimed after this time, and counts so many deliveries by then, where that is given.
+    async fn leave(&self, after: Duration, deliveries: Option<u64>) -> Result<(), NodeError> {
+        // A server does not let a message be claimed later than that.
+        let idle = self.desk.claim_after.saturating_sub(after);
+        self.settle(self.claim_or_fail(idle, deliveries)).await
     }
 }
 
@@ -94,7 +113,15 @@ impl Message for Delivery {
     }
 
     fn is_redelivered(&self) -> bool {
-        self.is_redelivered
+        matches!(self.times, Times::Again(_))
+    }
+
+    /// What the server counts: deliveries by which the message was read or claimed, as when its worker was gone.
+    fn attempt(&self) -> Option<u64> {
+        match self.times {
+            Times::First => Some(1),
+            Times::Again(deliveries) => deliveries,
+        }
     }
 
     async fn acknowledge(&self) -> Result<(), NodeError> {
@@ -102,9 +129,11 @@ impl Message for Delivery {
     }
 
     async fn deliver_again(&self, after: Duration) -> Result<(), NodeError> {
-        // A server does not let a message be claimed later than that.
-        let idle = self.desk.claim_after.saturating_sub(after);
-        self.settle(self.claim_or_fail(idle)).await
+        self.leave(after, None).await
+    }
+
+    async fn put_off(&self, after: Duration) -> Result<(), NodeError> {
+        self.leave(after, self.attempt().map(|attempt| attempt.saturating_sub(1))).await
     }
 
     async fn dead_letter(&self, why: &str) -> Result<(), NodeError> {
@@ -123,10 +152,10 @@ impl Message for Delivery {
     }
 
     async fn keep_alive(&self) -> Result<(), NodeError> {
-        self.claim_or_fail(Duration::ZERO).await
+        self.claim_or_fail(Duration::ZERO, None).await
     }
 
     async fn is_settled(&self) -> Result<bool, NodeError> {
-        self.claim(Duration::ZERO).await.map(|is_waited_for| !is_waited_for)
+        self.claim(Duration::ZERO, None).await.map(|is_waited_for| !is_waited_for)
     }
 }

@@ -31,6 +31,15 @@ pub(super) fn claimed(reply: Reply) -> Result<(Option<String>, Vec<Entry>), Node
     Ok((Some(cursor).filter(|cursor| cursor != "0-0"), entries(found)?))
 }
 
+/// How often an entry was delivered, by what `XPENDING` says of it; `None` where it is not waited for any more.
+pub(super) fn deliveries(reply: Reply) -> Result<Option<u64>, NodeError> {
+    let Some(entry) = array(reply)?.pop() else { return Ok(None) };
+    match array(entry)?.pop() {
+        Some(Reply::Integer(count)) => u64::try_from(count).map(Some).map_err(|_| odd()),
+        Some(Reply::Nil | Reply::Text(_) | Reply::Array(_)) | None => Err(odd()),
+    }
+}
+
 fn entries(reply: Reply) -> Result<Vec<Entry>, NodeError> {
     // Redis 6.2 answers nothing at all for what was deleted.
     array(reply)?.into_iter().filter(|item| *item != Reply::Nil).map(entry).collect()
@@ -107,6 +116,17 @@ mod tests {
         assert_eq!((cursor.as_deref(), seen), (Some("5-0"), vec![("3-0", false), ("4-0", true)]));
         let end = Reply::Array(vec![word("0-0"), Reply::Array(Vec::new()), Reply::Array(Vec::new())]);
         assert!(claimed(end).unwrap().0.is_none());
+    }
+
+    #[test]
+    fn deliveries_are_the_last_that_is_said_of_an_entry() {
+        let said = vec![word("1-0"), word("a"), Reply::Integer(7), Reply::Integer(3)];
+        assert_eq!(deliveries(Reply::Array(vec![Reply::Array(said)])).unwrap(), Some(3));
+        assert_eq!(deliveries(Reply::Array(Vec::new())).unwrap(), None);
+        let odd = [word("3"), Reply::Array(vec![word("1-0")]), Reply::Array(vec![Reply::Array(Vec::new())])];
+        for reply in odd {
+            assert!(deliveries(reply.clone()).is_err(), "{reply:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! Locks that go through the broker with their jobs.
 
+use std::num::NonZeroU32;
+
 use redsync_core::ErrorKind;
-use redsync_queue::{Envelope, HandOverError, Message, NotLocked, Outcome, Policy, Told, Worker, hand_over};
+use redsync_queue::{
+    Carrier, Envelope, HandOverError, Message, NotLocked, Outcome, Policy, Told, WHY_HEADER, Worker,
+    hand_over,
+};
 use redsync_queues::server::{Proxy, RabbitMq};
 
 use crate::shop::{
-    BODY, NAME, RETRY, Shop, WAIT, connect, headers_with, lock, port, process, receive, redsync, soon,
+    BODY, NAME, RETRY, Shop, WAIT, broker, connect, headers_with, lock, port, process, receive, redsync, soon,
 };
 
 #[tokio::test]
@@ -27,6 +32,43 @@ async fn a_lock_goes_through_the_broker_with_its_job() {
     redsync.settled().await;
     assert!(nodes.iter().all(|node| node.get(NAME).is_none()));
     shop.assert_is_empty().await;
+}
+
+#[tokio::test]
+async fn a_job_that_always_fails_is_given_up_and_what_waits_for_its_lock_is_no_attempt() {
+    for kind in ["classic", "quorum"] {
+        let (shop, (redsync, nodes)) = (Shop::at(&broker(), kind).await, redsync());
+        let (publisher, (connection, mut consumer)) = (shop.publisher().await, shop.consumer().await);
+        let token = redsync.mutex(NAME).ttl(RETRY).lock().await.expect("free").hand_over(WAIT).await;
+        let token = token.expect("held");
+        soon(publisher.publish(headers_with(&token), BODY)).await.expect("published");
+        let policy = Policy::default().retry_after(RETRY).attempts(NonZeroU32::new(2).expect("not zero"));
+        let worker = Worker::new(redsync.clone()).policy(policy);
+        // What is given back at once may not have been seen.
+        drop(receive(&mut consumer).await);
+        let (outcome, _) = process(&worker, &receive(&mut consumer).await, Err("no paper")).await;
+        assert!(matches!(outcome, Outcome::Failed("no paper")), "{outcome:?}");
+        let delivery = receive(&mut consumer).await;
+        assert_eq!(delivery.attempt(), Some(2));
+        let other = redsync.adopt(&token).await.expect("handed back");
+        let (outcome, told) = process(&worker, &delivery, Err("no paper")).await;
+        assert!(matches!(outcome, Outcome::NotLocked(NotLocked::AlreadyAdopted(_))), "{outcome:?}");
+        assert_eq!(told, Told::ToDeliverAgain(RETRY));
+        other.hand_back(&token).await.expect("reachable");
+        let delivery = receive(&mut consumer).await;
+        assert_eq!(delivery.attempt(), Some(2));
+        let (outcome, told) = process(&worker, &delivery, Err("no paper")).await;
+        assert!(matches!(outcome, Outcome::GivenUp("no paper")), "{outcome:?}");
+        assert_eq!(told, Told::DeadLettered);
+        redsync.settled().await;
+        assert!(nodes.iter().all(|node| node.get(NAME).is_none()));
+        let dead = shop.take(&shop.dead_letters).await.expect("confirmed");
+        let mut expected = headers_with(&token);
+        expected.set(WHY_HEADER, "its job has failed at attempt 2, of 2 at most".to_owned());
+        assert_eq!(*dead.properties.headers(), Some(expected), "who puts it back begins anew");
+        shop.end(connection, consumer).await;
+        shop.assert_is_empty().await;
+    }
 }
 
 /// What a connection that is cut during a publish leaves.

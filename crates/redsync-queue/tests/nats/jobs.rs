@@ -1,8 +1,10 @@
 //! Locks that go through the queue with their jobs.
 
+use std::num::NonZeroU32;
+
 use redsync_core::ErrorKind;
 use redsync_queue::{
-    HandOverError, Message, NotLocked, Outcome, Policy, Told, Worker, hand_over, nats::Error,
+    HandOverError, Message, NotLocked, Outcome, Policy, Told, WHY_HEADER, Worker, hand_over, nats::Error,
 };
 use redsync_queues::server::{Nats, Proxy};
 
@@ -35,6 +37,43 @@ async fn a_lock_goes_through_the_queue_with_its_job() {
     redsync.settled().await;
     assert!(nodes.iter().all(|node| node.get(NAME).is_none()));
     assert_eq!(lane.left().await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_job_that_always_fails_is_given_up_and_each_delivery_counts() {
+    let lane = Lane::new(LONG).await;
+    let (redsync, nodes) = locks();
+    let jetstream = connect(&lane.url).await;
+    let token = redsync.mutex(NAME).ttl(SHORT).lock().await.expect("free").hand_over(LONG).await;
+    let token = token.expect("held");
+    lane.publisher(&jetstream).publish(headers_with(&token), BODY).await.expect("published");
+    let most = NonZeroU32::new(3).expect("not zero");
+    let worker = Worker::new(redsync.clone()).policy(Policy::default().retry_after(SHORT / 4).attempts(most));
+    let mut consumer = lane.consumer(&jetstream).await;
+    let fails = |_| async { Err::<(), _>("no paper") };
+    for attempt in 1..=3 {
+        let message = next(&mut consumer).await;
+        assert_eq!(message.attempt(), Some(attempt));
+        // The server counts also a delivery that only waits for somebody else's lock.
+        let other = if attempt == 2 { Some(redsync.adopt(&token).await.expect("handed back")) } else { None };
+        let processed = worker.process(&message, fails).await;
+        let (is_as_expected, told) = match (attempt, &processed.outcome) {
+            (1, Outcome::Failed("no paper")) => (true, Told::ToDeliverAgain(SHORT / 4)),
+            (2, Outcome::NotLocked(NotLocked::AlreadyAdopted(_))) => (true, Told::ToDeliverAgain(SHORT)),
+            (_, outcome) => (matches!(outcome, Outcome::GivenUp("no paper")), Told::DeadLettered),
+        };
+        assert!(is_as_expected, "{attempt}: {:?}", processed.outcome);
+        assert_eq!(processed.told.expect("confirmed"), told);
+        if let Some(other) = other {
+            other.hand_back(&token).await.expect("reachable");
+        }
+    }
+    redsync.settled().await;
+    assert!(nodes.iter().all(|node| node.get(NAME).is_none()));
+    assert_eq!(lane.left().await, (0, 0));
+    let letters = lane.dead_letters().await;
+    let why = letters[0].headers.as_ref().and_then(|headers| headers.get(WHY_HEADER));
+    assert_eq!(why.map(|why| why.as_str()), Some("its job has failed at attempt 3, of 3 at most"));
 }
 
 /// Hands a lock over through a proxy that loses the confirmation; `meanwhile` goes on when the message is stored.

@@ -7,6 +7,7 @@
     reason = "tests state what they expect"
 )]
 
+mod attempts;
 mod handlers;
 mod settling;
 mod slip;

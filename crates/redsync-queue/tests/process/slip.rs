@@ -84,9 +84,11 @@ pub(crate) struct Slip {
     pub(crate) headers: Headers,
     pub(crate) is_redelivered: bool,
     pub(crate) is_settled: bool,
+    attempt: Option<u64>,
     /// To what settles it, call by call.
     pub(crate) answers: Mutex<VecDeque<Answer>>,
     pub(crate) told: Mutex<Vec<String>>,
+    why: Mutex<Option<String>>,
     pub(crate) beats_every: Option<Duration>,
     /// To those, call by call.
     pub(crate) beat_answers: Mutex<VecDeque<Answer>>,
@@ -102,8 +104,10 @@ impl Slip {
             headers,
             is_redelivered: false,
             is_settled: false,
+            attempt: None,
             answers: Mutex::default(),
             told: Mutex::default(),
+            why: Mutex::default(),
             beats_every: None,
             beat_answers: Mutex::default(),
             beats: Mutex::default(),
@@ -120,6 +124,15 @@ impl Slip {
 
     pub(crate) fn redelivered(self) -> Self {
         Self { is_redelivered: true, ..self }
+    }
+
+    pub(crate) fn attempt(self, attempt: Option<u64>) -> Self {
+        Self { attempt, ..self }
+    }
+
+    /// Why it is a dead letter, if it is one.
+    pub(crate) fn why(&self) -> Option<String> {
+        self.why.lock().expect("sound").clone()
     }
 
     pub(crate) fn told(&self) -> Vec<String> {
@@ -162,6 +175,10 @@ impl Message for Slip {
         self.is_redelivered
     }
 
+    fn attempt(&self) -> Option<u64> {
+        self.attempt
+    }
+
     async fn acknowledge(&self) -> io::Result<()> {
         self.settle("acknowledged").await
     }
@@ -170,8 +187,14 @@ impl Message for Slip {
         self.settle(format!("again after {after:?}")).await
     }
 
-    async fn dead_letter(&self, _: &str) -> io::Result<()> {
-        self.settle("dead").await
+    async fn put_off(&self, after: Duration) -> io::Result<()> {
+        self.settle(format!("put off for {after:?}")).await
+    }
+
+    async fn dead_letter(&self, why: &str) -> io::Result<()> {
+        self.settle("dead").await?;
+        *self.why.lock().expect("sound") = Some(why.to_owned());
+        Ok(())
     }
 
     async fn is_settled(&self) -> io::Result<bool> {

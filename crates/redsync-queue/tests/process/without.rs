@@ -38,7 +38,7 @@ fn an_expired_token_is_for_the_policy_also_where_its_name_is_taken() {
     let slip = Slip::new(&shop.runtime, &token);
     let processed = shop.process_by(&worker, &slip, TTL);
     assert!(matches!(processed.outcome, Outcome::NotLocked(NotLocked::Taken(_))), "{processed:?}");
-    assert_eq!(slip.told(), [format!("again after {TTL:?}")]);
+    assert_eq!(slip.told(), [format!("put off for {TTL:?}")]);
     assert!(other.is_valid());
 }
 

@@ -1,34 +1,16 @@
 //! Locks that go through a stream with their jobs.
 
-use std::{sync::Mutex, time::Duration};
+use std::{num::NonZeroU32, sync::Mutex, time::Duration};
 
 use redsync_core::ErrorKind;
 use redsync_queue::{
-    Envelope, HandOverError, Message, NotLocked, Outcome, Policy, PublishError, Told, Worker, hand_over,
-    streams::Fields,
+    Carrier, Envelope, HandOverError, Message, NotLocked, Outcome, Policy, Told, WHY_HEADER, Worker,
+    hand_over,
 };
 use redsync_testkit::server::Proxy;
 use tokio::time::timeout;
 
 use crate::place::{CLAIM, JOBS, NAME, Place, WAIT, assert_quiet, next, publish};
-
-#[tokio::test]
-async fn publishing_tells_what_nobody_will_see_from_what_nobody_knows() {
-    let place = Place::new().await;
-    let proxy = Proxy::start(place.server.port()).expect("a port");
-    let publisher = place.publisher_to(&proxy.url());
-    proxy.refuse("XADD", "OOM command not allowed when used memory > 'maxmemory'.");
-    let refused = publisher.publish(Fields::new(), *b"refused").await;
-    assert!(matches!(refused, Err(PublishError::NotPublished(_))), "{refused:?}");
-    proxy.relieve();
-    proxy.lose_replies("XADD");
-    let unknown = publisher.publish(Fields::new(), *b"unheard").await;
-    assert!(matches!(unknown, Err(PublishError::Unknown(_))), "{unknown:?}");
-    proxy.relieve();
-    let nobody = place.publisher_to("redis://127.0.0.1:1").publish(Fields::new(), *b"nowhere").await;
-    assert!(matches!(nobody, Err(PublishError::NotPublished(_))), "{nobody:?}");
-    assert_eq!(next(&mut place.consumer("a")).await.body(), b"unheard", "and nothing else");
-}
 
 #[tokio::test]
 async fn a_job_is_done_under_its_lock() {
@@ -65,6 +47,60 @@ async fn a_job_that_fails_comes_again_with_its_lock() {
     place.worker.settled().await;
     assert_eq!(*tries.lock().expect("sound"), 2);
     assert!(!place.is_locked());
+}
+
+#[tokio::test]
+async fn a_job_that_always_fails_is_given_up_and_what_waits_for_its_lock_is_no_attempt() {
+    let place = Place::new().await;
+    let token = place.handler.mutex(NAME).ttl(CLAIM).lock().await.expect("free").hand_over(WAIT).await;
+    let token = token.expect("held");
+    publish(place.publisher(), token.clone(), b"job".to_vec()).await.expect("published");
+    let mut consumer = place.consumer("a");
+    let policy = Policy::default().retry_after(CLAIM / 4).attempts(NonZeroU32::new(3).expect("not zero"));
+    let worker = Worker::new(place.worker.clone()).policy(policy);
+    let fails = |_| async { Err::<(), _>("no paper") };
+    // Its worker is gone, and may have tried.
+    let delivery = next(&mut consumer).await;
+    assert_eq!(delivery.attempt(), Some(1));
+    drop(delivery);
+    let processed = worker.process(&next(&mut consumer).await, fails).await;
+    assert!(matches!(processed.outcome, Outcome::Failed("no paper")), "{processed:?}");
+    // The server has counted these as well, until they were put off.
+    for _ in 0..2 {
+        let delivery = next(&mut consumer).await;
+        assert_eq!(delivery.attempt(), Some(3));
+        let other = place.handler.adopt(&token).await.expect("handed back");
+        let processed = worker.process(&delivery, fails).await;
+        let waits = matches!(processed.outcome, Outcome::NotLocked(NotLocked::AlreadyAdopted(_)));
+        assert!(waits, "{processed:?}");
+        other.hand_back(&token).await.expect("reachable");
+    }
+    let processed = worker.process(&next(&mut consumer).await, fails).await;
+    assert!(matches!(processed.outcome, Outcome::GivenUp("no paper")), "{processed:?}");
+    assert!(matches!(processed.told, Ok(Told::DeadLettered)), "{processed:?}");
+    place.worker.settled().await;
+    assert!(!place.is_locked());
+    assert_eq!(place.pending(), 0);
+    let dead = next(&mut place.consumer_of("jobs:dead-letters", "undertaker")).await;
+    let why = dead.headers().get(WHY_HEADER);
+    assert_eq!(why.as_deref(), Some("its job has failed at attempt 3, of 3 at most"));
+}
+
+#[tokio::test]
+async fn a_message_is_worked_on_also_where_nobody_tells_how_often_it_came() {
+    let place = Place::new().await;
+    let proxy = Proxy::start(place.server.port()).expect("a port");
+    place.enqueue(b"job").await;
+    drop(next(&mut place.consumer("a")).await);
+    proxy.refuse("XPENDING", "NOPERM this user has no permissions to run the 'xpending' command");
+    let delivery = next(&mut place.consumer_by(&proxy, "b")).await;
+    assert_eq!((delivery.attempt(), delivery.is_redelivered()), (None, true));
+    delivery.put_off(Duration::ZERO).await.expect("up");
+    let policy = Policy::default().attempts(NonZeroU32::MIN);
+    let delivery = next(&mut place.consumer_by(&proxy, "b")).await;
+    let worker = Worker::new(place.worker.clone()).policy(policy);
+    let processed = worker.process(&delivery, |_| async { Err::<(), _>(()) }).await;
+    assert!(matches!(processed.outcome, Outcome::Failed(())), "{processed:?}");
 }
 
 #[tokio::test]

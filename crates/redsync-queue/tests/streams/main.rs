@@ -9,5 +9,6 @@
 
 mod jobs;
 mod place;
+mod publishing;
 mod reading;
 mod settling;
