@@ -35,7 +35,7 @@ mod worker;
 pub use self::{
     broker::Broker,
     history::{Entry, What},
-    report::{Report, table},
+    report::{HEAD, Report},
     scenario::{Load, Scenario, run, run_load},
     worker::{WORKER, work},
 };
@@ -55,7 +55,7 @@ macro_rules! tests {
                 let program = ::std::path::Path::new(env!("CARGO_BIN_EXE_redsync-queues"));
                 let report = $crate::run($crate::Scenario::$scenario, $crate::Broker::$broker, program);
                 let report = report.expect("it comes to an end");
-                println!("{}", $crate::table(::std::slice::from_ref(&report)));
+                println!("{}\n{report}", $crate::HEAD);
                 assert!(report.violations.is_empty(), "{}", report.violations.join("\n"));
             }
         )*

@@ -9,7 +9,7 @@ mod args;
 use std::{env, process::ExitCode};
 
 use args::{Args, USAGE};
-use redsync_queues::{Failure, Load, Report, WORKER, run_load, table, work};
+use redsync_queues::{Failure, HEAD, Load, WORKER, run_load, work};
 
 fn main() -> ExitCode {
     let args: Vec<_> = env::args().skip(1).collect();
@@ -27,21 +27,23 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs every broker that is asked for, with trouble and without, and tells whether all was as promised.
+/// Runs every broker that is asked for, with trouble and without, and tells whether all was as promised. Each row is there as
+/// soon as its run is over: all of them take long, and one that does not end must not keep back what is known by then.
 fn conduct() -> Result<bool, Failure> {
     let Some(args) = Args::parse()? else {
         println!("{USAGE}");
         return Ok(true);
     };
     let program = env::current_exe()?;
-    let mut reports = Vec::new();
+    let mut is_well = true;
+    println!("{HEAD}");
     for broker in &args.brokers {
         for is_rough in [false, true] {
             let report = run_load(Load { is_rough, ..args.load }, *broker, &program)?;
+            println!("{report}");
             report.violations.iter().for_each(|violation| eprintln!("{broker}: {violation}"));
-            reports.push(report);
+            is_well &= report.is_well();
         }
     }
-    println!("{}", table(&reports));
-    Ok(reports.iter().all(Report::is_well))
+    Ok(is_well)
 }

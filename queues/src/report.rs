@@ -1,10 +1,14 @@
-//! [`Report`]: what came of a run, and [`table`]: several of them for people to read.
+//! [`Report`]: what came of a run, as a row of a table for people to read.
 
-use std::{fmt::Write, time::Duration};
+use std::{fmt, time::Duration};
 
 use crate::Broker;
 
-/// What came of a run.
+/// The line over the rows.
+pub const HEAD: &str =
+    "broker   |  jobs | executions | kills | restarts | redeliveries | dead letters | seconds | violations";
+
+/// What came of a run. It is displayed as a row.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// Which kind of queue.
@@ -35,41 +39,41 @@ impl Report {
     }
 }
 
-/// Returns a table with a line for each run.
-#[must_use]
-pub fn table(reports: &[Report]) -> String {
-    let head = [
-        "broker",
-        "jobs",
-        "executions",
-        "kills",
-        "restarts",
-        "redeliveries",
-        "dead letters",
-        "seconds",
-        "violations",
-    ];
-    let mut table = head.join(" | ");
-    for report in reports {
-        let Report {
-            broker,
-            jobs,
-            executions,
-            kills,
-            restarts,
-            redeliveries,
-            dead_letters,
-            time,
-            violations,
-        } = report;
-        let seconds = time.as_secs_f64();
-        let cells = format!(
-            "\n{broker:>6} | {jobs:>4} | {executions:>10} | {kills:>5} | {restarts:>8} | {redeliveries:>12} | \
-             {dead_letters:>12} | {seconds:>7.1} | {:>10}",
-            violations.len()
-        );
-        // Writing to a text does not fail.
-        let _ = write!(table, "{cells}");
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { broker, jobs, executions, kills, restarts, redeliveries, dead_letters, time, violations } =
+            self;
+        let (seconds, violations) = (time.as_secs_f64(), violations.len());
+        write!(
+            f,
+            "{broker:<8} | {jobs:>5} | {executions:>10} | {kills:>5} | {restarts:>8} | {redeliveries:>12} | \
+             {dead_letters:>12} | {seconds:>7.1} | {violations:>10}"
+        )
     }
-    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_below_their_head() {
+        let report = |jobs, violations| Report {
+            broker: Broker::RabbitMq,
+            jobs,
+            executions: 12_345,
+            kills: 333,
+            restarts: 2,
+            redeliveries: 1_000_000,
+            dead_letters: 0,
+            time: Duration::from_millis(61_250),
+            violations,
+        };
+        let bars = |line: &str| line.match_indices('|').map(|(at, _)| at).collect::<Vec<_>>();
+        for report in [report(600, Vec::new()), report(10_000, vec!["lost".to_owned(), "twice".to_owned()])] {
+            let row = report.to_string();
+            assert_eq!(bars(&row), bars(HEAD), "{HEAD}\n{row}");
+            assert!(row.ends_with(&format!(" {}", report.violations.len())), "{row}");
+        }
+    }
 }
