@@ -75,6 +75,9 @@ where
     let span = trace::of_hand_over(guard.name(), guard.fence());
     let handed_over = send(guard, wait, publish).instrument(span.clone()).await;
     span.record("outcome", handed_over.as_ref().map_or_else(HandOverError::name, |_| "published"));
+    if handed_over.is_err() {
+        trace::failed(&span);
+    }
     handed_over
 }
 

@@ -25,7 +25,11 @@
 //!
 //! With the feature `opentelemetry` a trace goes through the queue: [`Envelope::put`] writes the context of the current span
 //! into the headers, beside the token, and the worker's span goes on from there. What is written, and looked for, is up to
-//! OpenTelemetry's global propagator, of which there is none until the application sets one:
+//! OpenTelemetry's global propagator, of which there is none until the application sets one. Where the headers have no
+//! context, the worker's span goes on with the token's, if it has a W3C `traceparent` by
+//! [`with_trace_context`](redsync_core::LockToken::with_trace_context) and the propagator reads such. The status of a span is
+//! an error where the hand-over or the handler has failed or panicked, the lock was lost, or was not to be had for a reason
+//! that somebody has to hear of; that another worker has it is none.
 //!
 //! ```
 //! # #[cfg(feature = "opentelemetry")] {
@@ -41,8 +45,8 @@
 //! # Ok::<_, tracing::subscriber::SetGlobalDefaultError>(())
 //! ```
 //!
-//! Of a message without a context, the worker's span is where it is called. The context is no more to be trusted than
-//! whoever can write into the queue; a [signed](Envelope) token does not cover it.
+//! Of a message without any context, the worker's span is where it is called. The headers' context is no more to be trusted
+//! than whoever can write into the queue; a [signed](Envelope) token covers its own, and not theirs.
 
 #[cfg(feature = "amqp")]
 pub mod amqp;

@@ -1,7 +1,6 @@
 //! How a worker comes by the lock of a message, or what becomes of the message without.
 
 use redsync_core::{Error, ErrorKind, Guard, LockToken, TokenError};
-use tracing::Span;
 
 use crate::{Discard, Message, NotLocked, Otherwise, Told, Worker};
 
@@ -18,13 +17,16 @@ pub(crate) struct Refused {
 }
 
 impl Worker {
-    pub(crate) async fn lock<M: Message>(&self, span: &Span, message: &M) -> Result<Locked, Refused> {
-        let token = match self.envelope.take(message.headers()) {
+    pub(crate) async fn lock<M: Message>(
+        &self,
+        message: &M,
+        token: Option<Result<LockToken, TokenError>>,
+    ) -> Result<Locked, Refused> {
+        let token = match token {
             Some(Ok(token)) => token,
             Some(Err(error)) => return Err(self.unreadable(error)),
             None => return Err(Refused::by(self.policy.missing, NotLocked::Missing)),
         };
-        span.record("lock", token.name());
         match self.mutex(&token).adopt(&token).await {
             Ok(guard) => Ok(Locked { token, guard }),
             Err(error) => self.without(message, token, error).await,

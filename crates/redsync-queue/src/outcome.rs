@@ -115,6 +115,24 @@ impl<T, E> Outcome<T, E> {
             Self::NotLocked(why) => why.name(),
         }
     }
+
+    /// Whether somebody has to hear of it. Where another worker has the lock or was done, all is as it should be.
+    pub(crate) fn is_failure(&self) -> bool {
+        match self {
+            Self::Done(_) => false,
+            Self::Failed(_) | Self::GivenUp(_) | Self::Lost(_) => true,
+            Self::NotLocked(why) => match why {
+                NotLocked::AlreadyAdopted(_) | NotLocked::Taken(_) | NotLocked::Settled => false,
+                NotLocked::Missing
+                | NotLocked::Damaged(_)
+                | NotLocked::Forged(_)
+                | NotLocked::Foreign(_)
+                | NotLocked::Expired(_)
+                | NotLocked::Abandoned(_)
+                | NotLocked::Unreachable(_) => true,
+            },
+        }
+    }
 }
 
 impl NotLocked {

@@ -21,7 +21,7 @@ use futures_util::{
     FutureExt,
     future::{Either, select},
 };
-use redsync_core::{Guard, LockToken, Loss, Mutex, Redsync};
+use redsync_core::{Guard, LockToken, Loss, Mutex, Redsync, TokenError};
 use tracing::{Instrument as _, Span};
 
 use crate::{
@@ -93,16 +93,20 @@ impl Worker {
         H: FnOnce(Work) -> F,
         F: Future<Output = Result<T, E>>,
     {
-        let span = trace::of_job(message);
+        let token = self.envelope.take(message.headers());
+        let span = trace::of_job(message, token.as_ref().and_then(|token| token.as_ref().ok()));
         let alive = async {
             let beats = pin!(beat(message, &**self.redsync.runtime()));
-            match select(pin!(self.process_silently(&span, message, handler)), beats).await {
+            match select(pin!(self.process_silently(&span, message, token, handler)), beats).await {
                 Either::Left((processed, _)) => processed,
                 Either::Right((never, _)) => match never {},
             }
         };
         let processed = alive.instrument(span.clone()).await;
         span.record("outcome", processed.outcome.name());
+        if processed.outcome.is_failure() {
+            trace::failed(&span);
+        }
         processed
     }
 
@@ -110,6 +114,7 @@ impl Worker {
         &self,
         span: &Span,
         message: &M,
+        token: Option<Result<LockToken, TokenError>>,
         handler: H,
     ) -> Processed<T, E, M::Error>
     where
@@ -117,10 +122,10 @@ impl Worker {
         H: FnOnce(Work) -> F,
         F: Future<Output = Result<T, E>>,
     {
-        match self.lock(span, message).await {
+        match self.lock(message, token).await {
             Ok(Locked { token, guard }) => {
                 span.record("fence", guard.fence());
-                self.work(message, &token, guard, handler).await
+                self.work(span, message, &token, guard, handler).await
             }
             Err(Refused { why, told }) => {
                 tracing::warn!(%why, ?told, "a job without a lock");
@@ -132,6 +137,7 @@ impl Worker {
 
     async fn work<M, H, F, T, E>(
         &self,
+        span: &Span,
         message: &M,
         token: &LockToken,
         guard: Guard,
@@ -159,6 +165,7 @@ impl Worker {
                 Processed { outcome, lock, told }
             }
             Ok(Err(panic)) => {
+                trace::failed(span);
                 // What panics at once would be delivered at once, and so on.
                 drop(self.fail(message, token, guard, last().as_deref()).await);
                 resume_unwind(panic)

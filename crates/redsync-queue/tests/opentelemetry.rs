@@ -1,12 +1,21 @@
 //! A trace goes through the queue with the lock, as OpenTelemetry's exporter sees it.
 #![cfg(all(feature = "channel", feature = "opentelemetry"))]
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests state what they expect")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests state what they expect"
+)]
 
-use std::time::Duration;
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use opentelemetry::{
     SpanId, Value, global,
-    trace::{SpanKind, TracerProvider as _},
+    trace::{SpanKind, Status, TracerProvider as _},
 };
 use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
@@ -61,12 +70,16 @@ impl Shop {
         self.runtime.block_on(handler.instrument(info_span!("handler")));
     }
 
-    /// Works on the next message, in a span of the job's own.
     fn process(&mut self, result: Result<(), &'static str>) {
+        self.process_by(|| result);
+    }
+
+    /// Works on the next message, in a span of the job's own.
+    fn process_by(&mut self, work: impl FnOnce() -> Result<(), &'static str>) {
         let Self { runtime, receiver, redsync, .. } = self;
         runtime.block_on(async {
             let message = receiver.receive().await.expect("a message");
-            let job = |_| async { result }.instrument(info_span!("job"));
+            let job = |_| async { work() }.instrument(info_span!("job"));
             drop(Worker::new(redsync.clone()).process(&message, job).await);
         });
     }
@@ -139,6 +152,76 @@ fn without_a_context_that_can_be_read_the_workers_span_is_a_root() {
         let handler = named(&spans, "handler")[0];
         assert_ne!(delivery.span_context.trace_id(), handler.span_context.trace_id());
     }
+}
+
+#[test]
+fn where_the_headers_have_no_context_the_tokens_is_gone_on_with() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    const SPAN: &str = "b7ad6b7169203331";
+    for in_headers in [false, true] {
+        let mut shop = Shop::new();
+        shop.enqueue(|token| {
+            let token = token.clone().with_trace_context(format!("00-{TRACE}-{SPAN}-01"));
+            match in_headers {
+                true => with_context(&token),
+                false => Headers::from([(TOKEN_HEADER.to_owned(), token.to_compact())]),
+            }
+        });
+        shop.process(Ok(()));
+        let spans = shop.spans();
+        let (delivery, hand_over) = (named(&spans, "process_job")[0], named(&spans, "hand_over_lock")[0]);
+        if in_headers {
+            assert_below(delivery, hand_over);
+        } else {
+            let of_delivery =
+                (delivery.span_context.trace_id().to_string(), delivery.parent_span_id.to_string());
+            assert_eq!(of_delivery, (TRACE.to_owned(), SPAN.to_owned()));
+            assert!(delivery.parent_span_is_remote);
+        }
+    }
+}
+
+type Handler = fn() -> Result<(), &'static str>;
+
+#[test]
+fn what_has_failed_has_that_status() {
+    let cases: [(&str, bool, Handler, Status); 5] = [
+        ("done", true, || Ok(()), Status::Unset),
+        ("failed", true, || Err("no paper"), Status::error("")),
+        ("panicked", true, || panic!("and no ink"), Status::error("")),
+        ("missing", false, || Ok(()), Status::error("")),
+        ("already_adopted", true, || Ok(()), Status::Unset),
+    ];
+    for (outcome, has_token, work, status) in cases {
+        let mut shop = Shop::new();
+        let tokens = RefCell::new(Vec::new());
+        shop.enqueue(|token| {
+            tokens.borrow_mut().push(token.clone());
+            if has_token { with_context(token) } else { Headers::new() }
+        });
+        let others = (outcome == "already_adopted")
+            .then(|| shop.runtime.block_on(shop.redsync.adopt(&tokens.borrow()[0])).expect("handed over"));
+        let processed = catch_unwind(AssertUnwindSafe(|| shop.process_by(work)));
+        assert_eq!(processed.is_err(), outcome == "panicked");
+        drop(others);
+        let spans = shop.spans();
+        let delivery = named(&spans, "process_job")[0];
+        assert_eq!(delivery.status, status, "{outcome}");
+        let told = attribute(delivery, "outcome").map(Value::to_string);
+        assert_eq!(told.as_deref(), (outcome != "panicked").then_some(outcome));
+        assert_eq!(named(&spans, "hand_over_lock")[0].status, Status::Unset);
+    }
+}
+
+#[test]
+fn a_hand_over_that_has_failed_has_that_status() {
+    let shop = Shop::new();
+    shop.runtime.block_on(async {
+        let guard = shop.redsync.mutex("report:7").lock().await.expect("free");
+        let refused = |_| async { Err::<(), _>(PublishError::NotPublished("full")) };
+        drop(hand_over(guard, WAIT, refused).await.expect_err("full"));
+    });
+    assert_eq!(named(&shop.spans(), "hand_over_lock")[0].status, Status::error(""));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! How the context of a trace is written into the headers of a message, and read from them.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use opentelemetry::{Context, global, propagation::Injector, trace::TraceContextExt as _};
+use redsync_core::LockToken;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -16,19 +17,32 @@ pub(crate) fn inject(headers: &mut impl Carrier) {
     global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut Writer(headers)));
 }
 
-/// Lets the span, which has not begun yet, go on with the trace in the headers; without one it stays where it is.
-pub(crate) fn follow(span: &Span, headers: &(impl Carrier + ?Sized)) {
-    let parent = extract(headers);
+/// What a token's context is called where it stands alone.
+const TRACEPARENT: &str = "traceparent";
+
+/// Lets the span, which has not begun yet, go on with the trace in the headers, or else with the token's; without one it stays
+/// where it is.
+pub(crate) fn follow(span: &Span, headers: &(impl Carrier + ?Sized), token: Option<&LockToken>) {
+    let of_headers = extract(|field| headers.get(field).map(Cow::into_owned));
+    let parent = if of_headers.has_active_span() { of_headers } else { of_token(token) };
     if parent.has_active_span() {
         // Without a layer for OpenTelemetry, or one that wants this span, there is nothing to be done.
         drop(span.set_parent(parent));
     }
 }
 
-fn extract(headers: &(impl Carrier + ?Sized)) -> Context {
+fn of_token(token: Option<&LockToken>) -> Context {
+    let context = token.and_then(LockToken::trace_context);
+    extract(|field| context.filter(|_| field == TRACEPARENT).map(str::to_owned))
+}
+
+/// By the values of those fields, in lower case, that the propagator looks for.
+fn extract(value: impl Fn(&str) -> Option<String>) -> Context {
     global::get_text_map_propagator(|propagator| {
-        let read =
-            |field: &str| Some((field.to_lowercase(), headers.get(&field.to_lowercase())?.into_owned()));
+        let read = |field: &str| {
+            let field = field.to_lowercase();
+            value(&field).map(|value| (field, value))
+        };
         let found: HashMap<String, String> = propagator.fields().filter_map(read).collect();
         propagator.extract_with_context(&Context::new(), &found)
     })
