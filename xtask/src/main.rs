@@ -44,8 +44,9 @@ usage: cargo xtask <chore>
          search every order of events of small cases, on the real machines
   chaos [--minutes M] [--driver redis-rs|fred] [--seed S] [--logs DIR] [--broken own-nodes|wipe] [--same-value]
          contend in many processes while real servers fail, and check what they saw
-  bench [--only a,b] [--rounds N] [--millis N] [--hold SECONDS] [--cycles N] [--quick] [--out DIR]
-         measure locks beside the bare commands over the same client and beside rslock, on real servers of its own
+  bench [--only a,b] [--rounds N] [--millis N] [--hold SECONDS] [--cycles N] [--out DIR] [--quick] [--check]
+         measure locks beside the bare commands over the same client and beside rslock, on real servers of its own; tables,
+         JSON and plots go to target/bench, and --check fails when a figure is not within its bounds
   queues [--jobs N] [--names N] [--workers N] [--minutes M] [--broker streams|nats|rabbitmq]
          send jobs through real brokers while workers are killed and brokers restarted, and without, and check the history
   fuzz [--seconds N] [TARGET]

@@ -24,6 +24,8 @@ pub(crate) struct Args {
     pub(crate) cycles: usize,
     /// The workloads.
     pub(crate) only: Vec<&'static Workload>,
+    /// Whether to say what is within its bounds, and fail where something is not.
+    pub(crate) check: bool,
     /// The directory for what is written.
     pub(crate) out: PathBuf,
 }
@@ -39,6 +41,7 @@ impl Default for Args {
             held: 1000,
             cycles: 1_000_000,
             only: Workload::ALL.iter().collect(),
+            check: false,
             out: PathBuf::from("target/bench"),
         }
     }
@@ -59,8 +62,12 @@ impl Args {
                 Arg::Long("only") => args.only = parser.value()?.parse_with(workloads)?,
                 Arg::Long("out") => args.out = parser.value()?.into(),
                 Arg::Long("quick") => quick = true,
+                Arg::Long("check") => args.check = true,
                 Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => return Err(arg.unexpected()),
             }
+        }
+        if quick && args.check {
+            return Err("--quick is over too soon to be held to bounds".into());
         }
         if args.rounds < LEAST_ROUNDS || args.turn.is_zero() || args.cycles == 0 {
             return Err("there are five rounds at least, of one millisecond and one cycle at least".into());
@@ -106,6 +113,12 @@ mod tests {
         assert_eq!(parse("--only b,a").map(letters).unwrap(), "ba");
         assert!(parse("--only a,z").is_err());
         assert_eq!(parse("").unwrap().only.len(), Workload::ALL.len());
+    }
+
+    #[test]
+    fn what_is_quick_is_held_to_no_bounds() {
+        assert!(parse("--quick --check").is_err());
+        assert!(parse("--check").unwrap().check);
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl Row {
 }
 
 impl Spread {
+    /// The same to another ratio.
+    pub(crate) fn by(self, other: f64) -> Self {
+        Self { median: self.median / other, least: self.least / other, most: self.most / other }
+    }
+
     /// `None` where there was no round, or the figures of one say nothing.
     pub(crate) fn of(mut rounds: Vec<f64>) -> Option<Self> {
         rounds.sort_unstable_by(f64::total_cmp);

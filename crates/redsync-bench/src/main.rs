@@ -28,7 +28,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("bench: {error}");
             ExitCode::FAILURE
@@ -36,18 +37,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), BoxError> {
+/// Whether everything that is to be checked holds.
+fn run() -> Result<bool, BoxError> {
     let mut words = env::args().skip(1);
     if let (Some(CHILD), Some(part)) = (words.next().as_deref(), words.next()) {
-        return Part::play(&part);
+        return Part::play(&part).map(|()| true);
     }
     let args = Args::parse(Parser::from_env())?;
     let report = measured(&args)?;
     println!("{}", report.tables());
+    let verdicts = report.verdicts();
+    if args.check {
+        verdicts.iter().for_each(|verdict| println!("{verdict}"));
+    }
     fs::create_dir_all(&args.out)?;
     fs::write(args.out.join("bench.md"), report.tables())?;
     fs::write(args.out.join("bench.json"), report.json()?)?;
-    Ok(())
+    report.plot(&args.out)?;
+    Ok(!args.check || verdicts.iter().all(|verdict| verdict.holds))
 }
 
 fn measured(args: &Args) -> Result<Report, BoxError> {

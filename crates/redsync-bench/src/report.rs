@@ -1,5 +1,7 @@
 //! What is said about the figures.
 
+mod bounds;
+mod plot;
 mod table;
 
 use serde::Serialize;

@@ -49,6 +49,10 @@ fn every_workload_has_its_rows() {
         }
         assert!(tables.contains(&format!("\n## ({letter}) ")), "{tables}");
     }
+    for letter in ["a", "b", "c", "e", "h", "i"] {
+        let plot = fs::read_to_string(out.path().join(format!("{letter}.svg"))).unwrap();
+        assert!(plot.contains("</svg>"), "({letter}) {plot}");
+    }
     for row in rows {
         let figures: Vec<_> = row["figures"].as_array().into_iter().flatten().collect();
         assert!(!figures.is_empty(), "{row}");

@@ -31,8 +31,8 @@ pub(super) fn row(args: &Args, workload: &'static str, kind: Kind) -> Result<Row
         ("idle mutex, bytes", sizes.mutex),
         ("held guard, bytes", sizes.guard),
         ("cycles", args.cycles as f64),
-        ("live bytes grown", sizes.live_growth),
-        ("resident bytes grown", sizes.resident_growth),
+        ("live bytes a cycle", sizes.live_growth / args.cycles as f64),
+        ("resident bytes a cycle", sizes.resident_growth / args.cycles as f64),
     ];
     let (what, figures) = (kind.name(), figures.map(figure).into());
     Ok(Row { workload, nodes: 1, how: "memory", what, floor: None, figures, latency: Vec::new() })
