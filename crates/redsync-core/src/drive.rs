@@ -8,22 +8,19 @@ use std::{
 };
 
 use event_listener::EventListener;
-use futures_util::{
-    Stream,
-    future::{Either, select},
-    stream::FuturesUnordered,
-};
+use futures_util::future::{Either, select};
 
 use crate::{
     BoxFuture, Moment,
-    call::exchange,
+    call::Call,
     doubt::Ticket,
+    few::Few,
     held::{Ending, Held},
     line::Place,
     lookout::Lookout,
     machine::{Action, Event, Machine, RequestId, WaitReason},
     redsync::World,
-    wire::{Command, Outcome},
+    wire::Command,
 };
 
 /// A machine with its unanswered requests.
@@ -38,7 +35,7 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
     pub(crate) fn new(world: Arc<World>, name: Arc<str>, machine: M) -> Self {
         let mut ticket = world.ticket(&name);
         ticket.set(machine.in_doubt());
-        let calls = FuturesUnordered::new();
+        let calls = Few::new();
         let (timer, following, is_waited_for) = (None, None, true);
         let waits_for = WaitReason::Replies;
         let place = None;
@@ -190,7 +187,7 @@ struct Engine<M> {
     name: Arc<str>,
     machine: M,
     ticket: Ticket,
-    calls: FuturesUnordered<BoxFuture<'static, (RequestId, Outcome)>>,
+    calls: Few<Call>,
     /// When to wake up, and the timer once there is a task to make it in: a destructor makes none, since that
     /// can panic outside of a runtime.
     timer: Option<(Moment, Option<BoxFuture<'static, ()>>)>,
@@ -252,10 +249,9 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
         }
     }
 
-    fn send(&self, id: RequestId, command: Command) {
+    fn send(&mut self, id: RequestId, command: Command) {
         if let Some(seat) = self.world.seats.get(id.node()).map(Arc::clone) {
-            let name = Arc::clone(&self.name);
-            self.calls.push(Box::pin(async move { (id, exchange(seat, command, name).await) }));
+            self.calls.push(Call::new(id, seat, command, Arc::clone(&self.name)));
         }
     }
 
@@ -272,7 +268,7 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
         {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(Some((id, outcome))) = Pin::new(&mut self.calls).poll_next(cx) {
+        if let Poll::Ready((id, outcome)) = self.calls.poll_next(cx) {
             return Poll::Ready(Some(Event::Reply { id, outcome }));
         }
         // Each call has been polled by now, and what comes next over its connection is executed after it.

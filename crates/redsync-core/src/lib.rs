@@ -31,6 +31,7 @@ mod call;
 mod doubt;
 mod drive;
 mod error;
+mod few;
 mod guard;
 mod hand_over;
 mod held;

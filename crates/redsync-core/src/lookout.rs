@@ -2,15 +2,12 @@
 
 use std::{
     future::poll_fn,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use futures_util::{Stream, stream::FuturesUnordered};
-
-use crate::{BoxFuture, Hint, NodeError, machine::NodeSet, redsync::World};
+use crate::{BoxFuture, Hint, NodeError, few::Few, machine::NodeSet, redsync::World};
 
 /// From the second time in a row on that somebody else was quicker, the longest pause is as many times this. Of a hundred
 /// processes each then stands back for a hundred times as long as of one, and a few of them ask at a time.
@@ -24,7 +21,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Lookout {
     world: Arc<World>,
     name: Arc<str>,
-    watches: FuturesUnordered<BoxFuture<'static, (usize, Result<Hint, NodeError>)>>,
+    watches: Few<BoxFuture<'static, (usize, Result<Hint, NodeError>)>>,
     /// Where the lock may be free.
     free: NodeSet,
     /// How often in a row it has said so in vain.
@@ -41,7 +38,7 @@ enum State {
 
 impl Lookout {
     pub(crate) fn new(world: Arc<World>, name: Arc<str>) -> Self {
-        let watches = FuturesUnordered::new();
+        let watches = Few::new();
         Self { world, name, watches, free: NodeSet::EMPTY, in_vain: 0, state: State::Off }
     }
 
@@ -74,10 +71,10 @@ impl Lookout {
                     Poll::Ready(()) => self.watch(),
                     Poll::Pending => return Poll::Pending,
                 },
-                State::Watching => match Pin::new(&mut self.watches).poll_next(cx) {
-                    Poll::Ready(Some((node, hint))) => self.note(node, hint),
-                    // No node tells anything any more, and who waits polls.
-                    Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                State::Watching => match self.watches.poll_next(cx) {
+                    Poll::Ready((node, hint)) => self.note(node, hint),
+                    // Where no node tells anything any more, who waits polls.
+                    Poll::Pending => return Poll::Pending,
                 },
             }
             if self.world.quorum.needed() <= self.free.len() {
@@ -101,7 +98,7 @@ impl Lookout {
         }
     }
 
-    fn watch_at(&self, node: usize, after: Duration) {
+    fn watch_at(&mut self, node: usize, after: Duration) {
         let seat = self.world.seats.get(node);
         if let Some(watch) = seat.and_then(|seat| seat.node().watch(Arc::clone(&self.name))) {
             let pause = (!after.is_zero()).then(|| self.sleep(after));

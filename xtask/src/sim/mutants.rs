@@ -185,7 +185,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         EXTEND: "revived || has_replaced || doubtful || granted && self.plan.may_repeat.contains(id.node())"
             => "revived || has_replaced || doubtful";
     "a rejection believed where requests are sent twice":
-        CALL: "as_certain_as(seat.node().delivery(), outcome)" => "outcome";
+        CALL: "as_certain_as(self.seat.node().delivery(), outcome)" => "outcome";
     "the validity is that of the extension which is done last":
         HELD: "state.valid_until = state.valid_until.max(valid_until);" => "state.valid_until = valid_until;";
     "an extension does not wait to know that the lock is lost":
