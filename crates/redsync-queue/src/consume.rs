@@ -34,15 +34,16 @@ enum Next<M, E> {
 /// All of it is polled by the caller's task: a handler that computes for long spawns a task for that.
 ///
 /// ```
-/// use redsync_queue::{Worker, channel::Receiver, consume};
+/// use redsync_queue::{Source, Worker, consume};
 /// # use std::convert::Infallible;
+/// # use redsync_queue::Work;
 ///
-/// # async fn send_mail(job: &String) -> Result<(), Infallible> { Ok(()) }
-/// # async fn example(worker: Worker, mut jobs: Receiver<String>, stop: impl Future) -> Result<(), Infallible> {
+/// # async fn send_mail(work: Work) -> Result<(), Infallible> { Ok(()) }
+/// # async fn example<S: Source>(worker: Worker, mut jobs: S, stop: impl Future) -> Result<(), S::Error> {
 /// consume(&mut jobs, 8, stop, |message| {
 ///     let worker = &worker;
 ///     async move {
-///         let processed = worker.process(&message, |_| send_mail(message.body())).await;
+///         let processed = worker.process(&message, send_mail).await;
 ///         tracing::info!(?processed);
 ///     }
 /// })

@@ -1,4 +1,5 @@
 //! Locks and jobs through the queue within one process, on a virtual clock.
+#![cfg(feature = "channel")]
 #![allow(
     clippy::expect_used,
     clippy::panic,

@@ -1,18 +1,22 @@
-//! Every feature set of each driver and of the core, with all of the crate's tests.
+//! Every feature set of each driver, of the core and of the queues, with all of the crate's tests.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use super::list::{Entry, entries};
 use super::servers::Server;
 use super::table::{Cell, Table};
 use crate::command::{announce, cargo};
+use crate::setup;
 use crate::tally::Tally;
 use crate::test::run_command;
 
 /// Runs the tests of each feature set of the list on the first of the servers.
 pub(super) fn table(servers: &[Server]) -> Result<Table, String> {
     let server = servers.first().ok_or("no server in xtask/matrix.list")?;
+    // For the queues.
+    setup::ensure_nats()?;
+    setup::ensure_amqp()?;
     let mut table = Table::new(["crate", "features"].map(str::to_owned).into_iter().chain([head(server)]));
     for entry in entries("features")? {
         let cell = match &server.program {
@@ -21,9 +25,13 @@ pub(super) fn table(servers: &[Server]) -> Result<Table, String> {
         };
         add(&mut table, &entry, cell);
     }
+    for entry in entries("alone")? {
+        let output = check(&entry)?;
+        add(&mut table, &entry, one(output.status.success()));
+    }
     for entry in entries("refused")? {
-        let cell = if is_refused(&entry)? { Cell::Passed(1) } else { Cell::Failed(1) };
-        add(&mut table, &entry, cell);
+        let output = check(&entry)?;
+        add(&mut table, &entry, one(is_refused(&output)));
     }
     Ok(table)
 }
@@ -45,7 +53,9 @@ fn cell(tally: &Tally) -> Cell {
 }
 
 fn add(table: &mut Table, entry: &Entry, cell: Cell) {
-    table.add(vec![entry.word(0).to_owned(), entry.word(1).to_owned()], vec![(entry.state, cell)]);
+    let features =
+        if entry.kind == "alone" { format!("{}, alone", entry.word(1)) } else { entry.word(1).to_owned() };
+    table.add(vec![entry.word(0).to_owned(), features], vec![(entry.state, cell)]);
 }
 
 fn flags(entry: &Entry) -> Vec<&str> {
@@ -58,13 +68,21 @@ fn flags(entry: &Entry) -> Vec<&str> {
     }
 }
 
-/// Tells whether the build is refused in words that say which features to choose from.
-fn is_refused(entry: &Entry) -> Result<bool, String> {
+/// Builds the crate without its tests.
+fn check(entry: &Entry) -> Result<Output, String> {
     let mut command = cargo(&[&["check"][..], &flags(entry)].concat());
     announce(&command);
-    let output = command.output().map_err(|error| format!("cannot start cargo: {error}"))?;
+    command.output().map_err(|error| format!("cannot start cargo: {error}"))
+}
+
+fn one(is_well: bool) -> Cell {
+    if is_well { Cell::Passed(1) } else { Cell::Failed(1) }
+}
+
+/// Tells whether the build is refused in words that say which features to choose from.
+fn is_refused(output: &Output) -> bool {
     let text = String::from_utf8_lossy(&output.stderr);
-    Ok(!output.status.success() && text.contains("needs an async runtime: enable its feature"))
+    !output.status.success() && text.contains("needs an async runtime: enable its feature")
 }
 
 #[cfg(test)]
@@ -74,7 +92,8 @@ mod tests {
 
     #[test]
     fn feature_sets_become_flags_of_cargo() {
-        for entry in entries("features").unwrap().iter().chain(&entries("refused").unwrap()) {
+        let entries = ["features", "alone", "refused"].map(|kind| entries(kind).unwrap());
+        for entry in entries.iter().flatten() {
             let flags = flags(entry).join(" ");
             assert!(flags.starts_with("--package redsync-"), "{flags}");
             assert_eq!(entry.state, State::Required);

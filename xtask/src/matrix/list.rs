@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_list_of_this_repository_can_be_read() {
-        for kind in ["server", "row", "column", "features", "refused"] {
+        for kind in ["server", "row", "column", "features", "alone", "refused"] {
             assert!(!entries(kind).unwrap().is_empty(), "{kind}");
         }
     }

@@ -1,5 +1,4 @@
 //! What a worker makes of a message, by a broker that does as it is told, on a virtual clock.
-#![cfg(feature = "channel")]
 #![allow(
     clippy::expect_used,
     clippy::panic,

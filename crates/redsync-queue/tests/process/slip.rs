@@ -1,14 +1,22 @@
 //! A message whose broker does as it is told, and locks over nodes in memory.
 
-use std::{collections::VecDeque, future::pending, io, sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::pending,
+    io,
+    sync::Mutex,
+    time::Duration,
+};
 
 use redsync_core::{LockToken, Redsync, Runtime};
-use redsync_queue::{Envelope, Message, Processed, Worker, channel::Headers};
+use redsync_queue::{Envelope, Message, Processed, Worker};
 use redsync_testkit::{memory::MemoryNode, virtual_time::VirtualRuntime};
 
 pub(crate) const NAME: &str = "report:7";
 pub(crate) const TTL: Duration = Duration::from_secs(8);
 pub(crate) const WAIT: Duration = Duration::from_secs(600);
+
+type Headers = BTreeMap<String, String>;
 
 pub(crate) struct Shop {
     pub(crate) runtime: VirtualRuntime,
