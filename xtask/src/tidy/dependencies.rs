@@ -1,10 +1,10 @@
-//! The core stays free of async runtimes and Redis clients, each driver of the others' client, and the core without
-//! features of what only its features need.
+//! The core stays free of async runtimes and Redis clients, the queues of Redis clients, each driver of the others' client,
+//! and the core and the queues without features of what only their features need.
 
 use crate::command::{cargo, output};
 
 /// Lists crates with what they may not depend on, directly or not.
-const FIREWALLS: [(&str, &[&str]); 4] = [
+const FIREWALLS: [(&str, &[&str]); 5] = [
     (
         "redsync-core",
         &["tokio", "smol", "async-std", "async-io", "async-executor", "redis", "fred", "rustis"],
@@ -12,10 +12,27 @@ const FIREWALLS: [(&str, &[&str]); 4] = [
     ("redsync-runtime", &["redis", "fred", "rustis"]),
     ("redsync-redis-rs", &["fred", "rustis"]),
     ("redsync-fred", &["redis", "rustis"]),
+    ("redsync-queue", &["redis", "fred", "rustis"]),
 ];
 
 /// Lists crates with what only their features may bring.
-const OPTIONAL: [(&str, &[&str]); 1] = [("redsync-core", &["serde", "serde_core", "hmac", "sha2"])];
+const OPTIONAL: [(&str, &[&str]); 2] = [
+    ("redsync-core", &["serde", "serde_core", "hmac", "sha2"]),
+    (
+        "redsync-queue",
+        &[
+            "async-nats",
+            "bytes",
+            "hmac",
+            "http",
+            "lapin",
+            "opentelemetry",
+            "sha2",
+            "tokio",
+            "tracing-opentelemetry",
+        ],
+    ),
+];
 
 /// Returns every banned dependency: with all features on, and with none.
 pub(super) fn check() -> Result<Vec<String>, String> {
@@ -54,6 +71,13 @@ mod tests {
             "redsync-core v0.1.0\ntracing v0.1.44\ntokio v1.54.0\ntokio-util v0.7.0\ntokio v1.54.0 (*)\n";
         assert_eq!(found(core, banned, tree), ["redsync-core depends on tokio, which belongs elsewhere"]);
         assert!(found(core, banned, "redsync-core v0.1.0\ntracing v0.1.44\n").is_empty());
+    }
+
+    #[test]
+    fn what_only_a_feature_may_bring_is_found_without_it() {
+        let (queue, optional) = OPTIONAL[1];
+        let tree = "redsync-queue v0.1.0\nfutures-util v0.3.34\nlapin v4.12.3\nhttp-body v1.0.0\n";
+        assert_eq!(found(queue, optional, tree), ["redsync-queue depends on lapin, which belongs elsewhere"]);
     }
 
     #[test]
