@@ -12,7 +12,8 @@ pub(crate) struct Attempt<'a>(Option<&'a AtomicBool>);
 impl Settlement {
     /// Begins to settle it; `None` where it is settled, or somebody else is about to.
     pub(crate) fn begin(&self) -> Option<Attempt<'_>> {
-        (!self.0.swap(true, Ordering::SeqCst)).then_some(Attempt(Some(&self.0)))
+        // Not `then_some`, which would make an attempt in any case, and drop it.
+        (!self.0.swap(true, Ordering::SeqCst)).then(|| Attempt(Some(&self.0)))
     }
 
     /// Settles it by what cannot fail; says whether it was not settled before.
@@ -33,6 +34,32 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if let Some(is_settled) = self.0 {
             is_settled.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_settled_stays_so_however_often_that_is_tried() {
+        let settlement = Settlement::default();
+        settlement.begin().expect("the first").finish();
+        for _ in 0..3 {
+            assert!(settlement.begin().is_none());
+        }
+    }
+
+    #[test]
+    fn one_at_a_time_tries_and_what_has_failed_can_be_tried_again() {
+        let settlement = Settlement::default();
+        for _ in 0..2 {
+            let attempt = settlement.begin();
+            assert!(attempt.is_some());
+            for _ in 0..3 {
+                assert!(settlement.begin().is_none());
+            }
         }
     }
 }

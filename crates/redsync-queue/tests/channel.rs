@@ -281,6 +281,24 @@ fn what_waits_to_be_delivered_again_comes_when_the_runtime_has_ended() {
 }
 
 #[test]
+fn what_is_settled_does_not_come_again_however_often_that_is_said() {
+    let Shop { runtime, mut receiver, sender, .. } = Shop::new();
+    runtime.block_on(async {
+        sender.send(Headers::new(), 7).await.expect("room");
+        drop(sender);
+        let message = receiver.receive().await.expect("there");
+        for _ in 0..3 {
+            message.acknowledge().await.expect("it cannot fail");
+            message.deliver_again(RETRY).await.expect("it cannot fail");
+            message.dead_letter("why").await.expect("it cannot fail");
+        }
+        drop(message);
+        assert!(receiver.receive().await.is_none());
+        assert!(receiver.dead_letters().is_empty());
+    });
+}
+
+#[test]
 fn debug_does_not_show_the_token() {
     let shop = Shop::new();
     shop.enqueue(7);
