@@ -65,7 +65,7 @@ mod outcome;
 mod policy;
 mod process;
 mod settle;
-#[cfg(any(feature = "amqp", feature = "channel", feature = "streams"))]
+#[cfg(any(feature = "amqp", feature = "channel", feature = "nats", feature = "streams"))]
 mod settlement;
 #[cfg(feature = "streams")]
 pub mod streams;

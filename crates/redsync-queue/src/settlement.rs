@@ -16,6 +16,15 @@ impl Settlement {
         (!self.0.swap(true, Ordering::SeqCst)).then(|| Attempt(Some(&self.0)))
     }
 
+    /// Settles it by this, unless it is settled. Where that fails or is dropped, the message is not settled.
+    #[cfg(any(feature = "nats", feature = "streams"))]
+    pub(crate) async fn by<E>(&self, how: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+        let Some(attempt) = self.begin() else { return Ok(()) };
+        how.await?;
+        attempt.finish();
+        Ok(())
+    }
+
     /// Settles it by what cannot fail; says whether it was not settled before.
     #[cfg(any(feature = "amqp", feature = "channel"))]
     pub(crate) fn settle(&self) -> bool {

@@ -6,13 +6,12 @@ use async_nats::{
     HeaderMap, Request, Subject,
     jetstream::{self, AckKind, context::traits::TimeoutProvider},
 };
-use futures_util::lock::Mutex;
 
 use super::{
     Error, Publisher,
     headers::{copied, one_line},
 };
-use crate::{Carrier, Message, PublishError, WHY_HEADER};
+use crate::{Carrier, Message, PublishError, WHY_HEADER, settlement::Settlement};
 
 /// A message that was taken out of a stream.
 ///
@@ -25,7 +24,7 @@ pub struct Delivery {
     deliveries: Option<u64>,
     keep_alive_every: Duration,
     dead_letters: Publisher,
-    is_settled: Mutex<bool>,
+    settlement: Settlement,
 }
 
 impl Delivery {
@@ -36,22 +35,13 @@ impl Delivery {
     ) -> Self {
         let headers = message.message.headers.take().unwrap_or_default();
         let deliveries = message.info().ok().and_then(|info| u64::try_from(info.delivered).ok());
-        let is_settled = Mutex::new(false);
-        Self { message, headers, deliveries, keep_alive_every, dead_letters, is_settled }
+        let settlement = Settlement::default();
+        Self { message, headers, deliveries, keep_alive_every, dead_letters, settlement }
     }
 
     /// Its body.
     pub fn body(&self) -> &[u8] {
         &self.message.payload
-    }
-
-    async fn settle(&self, kind: AckKind) -> Result<(), Error> {
-        let mut is_settled = self.is_settled.lock().await;
-        if !*is_settled {
-            self.tell(kind).await?;
-            *is_settled = true;
-        }
-        Ok(())
     }
 
     /// Tells the server, and waits until it has heard. The client's own way takes it for a confirmation, too, when there
@@ -93,22 +83,20 @@ impl Message for Delivery {
     }
 
     async fn acknowledge(&self) -> Result<(), Error> {
-        self.settle(AckKind::Ack).await
+        self.settlement.by(self.tell(AckKind::Ack)).await
     }
 
     async fn deliver_again(&self, after: Duration) -> Result<(), Error> {
-        self.settle(AckKind::Nak((!after.is_zero()).then_some(after))).await
+        self.settlement.by(self.tell(AckKind::Nak((!after.is_zero()).then_some(after)))).await
     }
 
     async fn dead_letter(&self, why: &str) -> Result<(), Error> {
-        let mut is_settled = self.is_settled.lock().await;
-        if !*is_settled {
+        let letter = async {
             // A crash between the two leaves a copy too many, and never one too few.
             self.publish_copy(why).await?;
-            self.tell(AckKind::Term).await?;
-            *is_settled = true;
-        }
-        Ok(())
+            self.tell(AckKind::Term).await
+        };
+        self.settlement.by(letter).await
     }
 
     fn keep_alive_every(&self) -> Option<Duration> {

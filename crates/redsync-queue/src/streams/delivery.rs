@@ -54,14 +54,6 @@ impl Delivery {
         &self.id
     }
 
-    /// Does this once. What has failed can be tried again.
-    async fn settle(&self, how: impl Future<Output = Result<(), NodeError>>) -> Result<(), NodeError> {
-        let Some(attempt) = self.settlement.begin() else { return Ok(()) };
-        how.await?;
-        attempt.finish();
-        Ok(())
-    }
-
     async fn finish(&self) -> Result<(), NodeError> {
         let Desk { server, stream, group, deletes, .. } = &*self.desk;
         // Before it is acknowledged: what fails in between is found by the next claim, and nobody looks for what was
@@ -100,7 +92,7 @@ impl Delivery {
     async fn leave(&self, after: Duration, deliveries: Option<u64>) -> Result<(), NodeError> {
         // A server does not let a message be claimed later than that.
         let idle = self.desk.claim_after.saturating_sub(after);
-        self.settle(self.claim_or_fail(idle, deliveries)).await
+        self.settlement.by(self.claim_or_fail(idle, deliveries)).await
     }
 }
 
@@ -125,7 +117,7 @@ impl Message for Delivery {
     }
 
     async fn acknowledge(&self) -> Result<(), NodeError> {
-        self.settle(self.finish()).await
+        self.settlement.by(self.finish()).await
     }
 
     async fn deliver_again(&self, after: Duration) -> Result<(), NodeError> {
@@ -137,14 +129,15 @@ impl Message for Delivery {
     }
 
     async fn dead_letter(&self, why: &str) -> Result<(), NodeError> {
-        self.settle(async {
-            let mut fields = self.fields.clone();
-            fields.set_value(WHY_HEADER, why);
-            // A crash in between leaves a copy too many, and never one too few.
-            add(&self.desk.server, &self.desk.dead_letters, &fields).await?;
-            self.finish().await
-        })
-        .await
+        self.settlement
+            .by(async {
+                let mut fields = self.fields.clone();
+                fields.set_value(WHY_HEADER, why);
+                // A crash in between leaves a copy too many, and never one too few.
+                add(&self.desk.server, &self.desk.dead_letters, &fields).await?;
+                self.finish().await
+            })
+            .await
     }
 
     fn keep_alive_every(&self) -> Option<Duration> {
