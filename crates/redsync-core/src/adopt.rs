@@ -97,7 +97,7 @@ impl Mutex {
         }
     }
 
-    fn settings_to_adopt(&self, token: &LockToken) -> Result<Settings, InvalidOption> {
+    fn settings_to_adopt(&self, token: &LockToken) -> Result<Arc<Settings>, InvalidOption> {
         let (name, nodes) = (Arc::clone(&self.name), self.world.seats.len());
         token.check_lock(&name, nodes)?;
         if token.fence().is_some() && counter_key(&name).is_none() {

@@ -35,7 +35,7 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
     pub(crate) fn new(world: Arc<World>, name: Arc<str>, machine: M) -> Self {
         let mut ticket = world.ticket(&name);
         ticket.set(machine.in_doubt());
-        let calls = Few::new();
+        let calls = Few::with_capacity(world.seats.len());
         let (timer, following, is_waited_for) = (None, None, true);
         let waits_for = WaitReason::Replies;
         let place = None;
@@ -164,7 +164,7 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
             let mut state = held.state();
             state.note(&engine.machine, number);
             drop(state);
-            engine.following = Some(Following { given_back: held.on_give_back(), held, number, told: None });
+            engine.following = Some(Following { given_back: None, held, number, told: None });
         }
         self
     }
@@ -203,7 +203,7 @@ struct Engine<M> {
 struct Following {
     held: Arc<Held>,
     number: u64,
-    given_back: EventListener,
+    given_back: Option<EventListener>,
     /// The ending that the machine knows of.
     told: Option<Ending>,
 }
@@ -380,13 +380,18 @@ impl Following {
     /// Ready when the lock has ended in a way that the machine does not know of. One that could not be handed back may still
     /// be released.
     fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while Pin::new(&mut self.given_back).poll(cx).is_ready() {
-            self.given_back = self.held.on_give_back();
+        loop {
+            if let Some(given_back) = &mut self.given_back
+                && Pin::new(given_back).poll(cx).is_pending()
+            {
+                return Poll::Pending;
+            }
+            // Listens before it looks, so that nothing is missed in between.
+            self.given_back = Some(self.held.on_give_back());
             if self.told != self.held.state().ending() {
                 return Poll::Ready(());
             }
         }
-        Poll::Pending
     }
 
     fn report<M: Machine>(&self, machine: &M) {

@@ -16,6 +16,11 @@ impl<F: Future + Unpin> Few<F> {
         Self(Vec::new())
     }
 
+    /// With room for so many.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
     pub(crate) fn push(&mut self, future: F) {
         self.0.push(future);
     }

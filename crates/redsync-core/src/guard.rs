@@ -15,6 +15,7 @@ use crate::{
     options::Settings,
     redsync::World,
     renew::Watch,
+    source::Generator,
 };
 
 /// A lock that this process holds.
@@ -24,7 +25,7 @@ use crate::{
 pub struct Guard {
     pub(crate) world: Arc<World>,
     pub(crate) held: Arc<Held>,
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     /// Ends after the guard's own destructor.
     pub(crate) watch: Watch,
     pub(crate) releases_on_drop: bool,
@@ -33,9 +34,14 @@ pub struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn new(world: Arc<World>, held: Arc<Held>, settings: Settings, place: Option<Place>) -> Self {
+    pub(crate) fn new(
+        world: Arc<World>,
+        held: Arc<Held>,
+        settings: Arc<Settings>,
+        place: Option<Place>,
+    ) -> Self {
         tracing::debug!(lock = &*held.name, "taken");
-        let watch = Watch::new(&world, &held, &settings);
+        let watch = Watch::new(&world, &held, Arc::clone(&settings));
         Self { world, held, settings, watch, releases_on_drop: true, place }
     }
 
@@ -159,12 +165,12 @@ impl Guard {
         self.releases_on_drop = false;
     }
 
-    fn extension(&self, begun: Moment) -> Drive<Extend> {
+    fn extension(&self, begun: Moment) -> Drive<Extend<Generator>> {
         let target = self.held.to_extend(self.world.all_nodes(), self.settings.revive);
         self.world.extend_held(&self.held, &self.settings, target, begun)
     }
 
-    fn give_back(&mut self) -> Drive<Release> {
+    fn give_back(&mut self) -> Drive<Release<Generator>> {
         self.releases_on_drop = false;
         self.watch.set_renewing(false);
         let all = self.world.all_nodes();

@@ -8,10 +8,11 @@ use std::{
     },
 };
 
-use event_listener::{Event, EventListener};
+use event_listener::EventListener;
 
 use crate::{
     Loss, Moment, Value,
+    bell::Bell,
     machine::{self, Lease, Machine, NodeSet},
     target::{Lasting, Target},
 };
@@ -30,9 +31,9 @@ pub(crate) struct Held {
     state: Mutex<State>,
     /// How many numbers were drawn, of what goes by this lock.
     numbers: AtomicU64,
-    given_back: Event,
-    /// Notified when the lock is lost by anything but time, and when whoever waits for that is to look around.
-    lost: Event,
+    given_back: Bell,
+    /// Rung when the lock is lost by anything but time, and when whoever waits for that is to look around.
+    lost: Bell,
 }
 
 /// How a guard ends.
@@ -157,7 +158,7 @@ impl Held {
             ending: None,
             loss: None,
         };
-        let (state, given_back, lost) = (Mutex::new(state), Event::new(), Event::new());
+        let (state, given_back, lost) = (Mutex::new(state), Bell::default(), Bell::default());
         let numbers = AtomicU64::new(0);
         Self { name, value, exact, fence, adopted_from: None, state, numbers, given_back, lost }
     }
@@ -214,7 +215,7 @@ impl Held {
     fn end(&self, mut state: MutexGuard<'_, State>, loss: Loss) {
         state.loss.get_or_insert(loss);
         drop(state);
-        self.lost.notify(usize::MAX);
+        self.lost.ring();
     }
 
     /// Why this process has the lock no more, where that is not a matter of time, and until when the lock is valid.
@@ -225,7 +226,7 @@ impl Held {
 
     /// Wakes whoever waits for the loss of the lock, though it is not lost.
     pub(crate) fn stir(&self) {
-        self.lost.notify(usize::MAX);
+        self.lost.ring();
     }
 
     /// Notified when the lock is lost from now on, by anything but time, or [stirred](Self::stir).
@@ -274,7 +275,7 @@ impl Held {
             Some(Ending::Released | Ending::HandedOver) | None => state.may_be_undone(),
         };
         self.end(state, Loss::GivenBack);
-        self.given_back.notify(usize::MAX);
+        self.given_back.ring();
         // An earlier release has taken it along already, or goes on to where it may have stayed.
         let former = target.former.filter(|_| before != Some(Ending::Released));
         let may_be_anothers = before == Some(Ending::HandedBack);
@@ -291,7 +292,7 @@ impl Held {
         // Where rivals may use the value, it is not known to be ours any more once it may be rotated away.
         state.nodes = if self.exact { NodeSet::EMPTY } else { state.nodes };
         self.end(state, Loss::GivenBack);
-        self.given_back.notify(usize::MAX);
+        self.given_back.ring();
         target
     }
 

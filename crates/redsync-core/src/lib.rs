@@ -27,6 +27,7 @@ pub mod wire;
 
 mod adopt;
 mod background;
+mod bell;
 mod call;
 mod doubt;
 mod drive;

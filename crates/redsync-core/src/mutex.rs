@@ -5,7 +5,7 @@ use std::{
     fmt,
     future::{Future, pending},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -19,6 +19,7 @@ use crate::{
     options::{NodeTimeout, Options, Settings},
     queue::{Entry, Queue},
     redsync::World,
+    source::Generator,
     target::Target,
     wire::counter_key,
 };
@@ -30,78 +31,77 @@ use crate::{
 pub struct Mutex {
     pub(crate) world: Arc<World>,
     pub(crate) name: Arc<str>,
-    pub(crate) options: Options,
+    options: Options,
+    /// What the options were found to mean, once that was asked.
+    settings: OnceLock<Arc<Settings>>,
 }
 
 /// Options.
 impl Mutex {
     pub(crate) fn new(world: Arc<World>, name: Arc<str>) -> Self {
-        Self { world, name, options: Options::default() }
+        Self { world, name, options: Options::default(), settings: OnceLock::new() }
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        self.settings = OnceLock::new();
+        change(&mut self.options);
+        self
     }
 
     /// How long the lock lasts unless it is extended or released: from 1 ms, in whole milliseconds. By
     /// default 8 s.
     #[must_use]
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.options.ttl = ttl;
-        self
+    pub fn ttl(self, ttl: Duration) -> Self {
+        self.with(|options| options.ttl = ttl)
     }
 
     /// The most rounds in which [`lock`](Self::lock) asks the nodes, from 1, beside those that hints lead to. By default 32.
     #[must_use]
-    pub fn tries(mut self, tries: u32) -> Self {
-        self.options.tries = tries;
-        self
+    pub fn tries(self, tries: u32) -> Self {
+        self.with(|options| options.tries = tries)
     }
 
     /// The most rounds in which a lock is extended, from 1. By default 3, and never past its validity.
     #[must_use]
-    pub fn extend_tries(mut self, tries: u32) -> Self {
-        self.options.extend_tries = tries;
-        self
+    pub fn extend_tries(self, tries: u32) -> Self {
+        self.with(|options| options.extend_tries = tries)
     }
 
     /// The most rounds in which a release is waited for, from 1. By default 3.
     #[must_use]
-    pub fn release_tries(mut self, tries: u32) -> Self {
-        self.options.release_tries = tries;
-        self
+    pub fn release_tries(self, tries: u32) -> Self {
+        self.with(|options| options.release_tries = tries)
     }
 
     /// The pause between two tries. By default between 50 and 250 ms.
     #[must_use]
-    pub fn retry_delay(mut self, delay: impl Into<Delay>) -> Self {
-        self.options.delay = delay.into();
-        self
+    pub fn retry_delay(self, delay: impl Into<Delay>) -> Self {
+        self.with(|options| options.delay = delay.into())
     }
 
     /// The longest that a call takes, whatever its tries are at. By default there is none, and tries,
     /// node time-out and retry delay are the bound.
     #[must_use]
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.options.deadline = Some(deadline);
-        self
+    pub fn deadline(self, deadline: Duration) -> Self {
+        self.with(|options| options.deadline = Some(deadline))
     }
 
     /// The part of the TTL that clocks may differ by, from 0 to less than 1. By default 0.01.
     #[must_use]
-    pub fn drift_factor(mut self, factor: f64) -> Self {
-        self.options.drift_factor = factor;
-        self
+    pub fn drift_factor(self, factor: f64) -> Self {
+        self.with(|options| options.drift_factor = factor)
     }
 
     /// How long the nodes have to answer in a round. By default the smaller of TTL × 0.05 and 1 s.
     #[must_use]
-    pub fn node_timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = NodeTimeout::Fixed(timeout);
-        self
+    pub fn node_timeout(self, timeout: Duration) -> Self {
+        self.with(|options| options.timeout = NodeTimeout::Fixed(timeout))
     }
 
     /// How long the nodes have to answer in a round, as a part of the TTL: above 0 and at most 1.
     #[must_use]
-    pub fn timeout_factor(mut self, factor: f64) -> Self {
-        self.options.timeout = NodeTimeout::Factor(factor);
-        self
+    pub fn timeout_factor(self, factor: f64) -> Self {
+        self.with(|options| options.timeout = NodeTimeout::Factor(factor))
     }
 
     /// Stores exactly this value, instead of a generated one: whoever knows it can extend and release the
@@ -111,16 +111,14 @@ impl Mutex {
     /// [token](crate::LockToken) of it is such a user, for as long as it may be delivered. Where the value only has to be
     /// readable, prefer [`label`](Self::label).
     #[must_use]
-    pub fn with_value(mut self, value: impl Into<Arc<str>>) -> Self {
-        self.options.exact = Some(Value::new(value));
-        self
+    pub fn with_value(self, value: impl Into<Arc<str>>) -> Self {
+        self.with(|options| options.exact = Some(Value::new(value)))
     }
 
     /// Puts a readable prefix before the generated value: `job-1138` becomes `job-1138:` and 32 hex digits.
     #[must_use]
-    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
-        self.options.label = Some(label.into());
-        self
+    pub fn label(self, label: impl Into<Arc<str>>) -> Self {
+        self.with(|options| options.label = Some(label.into()))
     }
 
     /// Draws values from `function` instead of the built-in generator of 128 random bits. [`with_value`](Self::with_value)
@@ -130,19 +128,17 @@ impl Mutex {
     /// rounds, to find out whether it repeats itself; a value that it repeats is treated like one set by
     /// [`with_value`](Self::with_value). That two processes return the same ones cannot be found out.
     #[must_use]
-    pub fn value_fn<F>(mut self, function: F) -> Self
+    pub fn value_fn<F>(self, function: F) -> Self
     where
         F: Fn() -> Result<String, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
     {
-        self.options.value_fn = Some(Arc::new(function));
-        self
+        self.with(|options| options.value_fn = Some(Arc::new(function)))
     }
 
     /// Whether extending sets the key anew at nodes that lost it. By default not.
     #[must_use]
-    pub fn revive_on_extend(mut self, revive: bool) -> Self {
-        self.options.revive = revive;
-        self
+    pub fn revive_on_extend(self, revive: bool) -> Self {
+        self.with(|options| options.revive = revive)
     }
 
     /// Gives the lock a [fencing number](Guard::fence), greater than that of every earlier holder.
@@ -160,24 +156,21 @@ impl Mutex {
     /// a node has lost its counter, that the clock of the next holder is not behind the clock of an earlier one by more
     /// than the time between the two, and that no server's clock is more than a minute behind.
     #[must_use]
-    pub fn fenced(mut self) -> Self {
-        self.options.fenced = true;
-        self
+    pub fn fenced(self) -> Self {
+        self.with(|options| options.fenced = true)
     }
 
     /// Whether to take a lock only when every node has answered or run out of time. By default a call
     /// returns as soon as its outcome is certain.
     #[must_use]
-    pub fn wait_for_all(mut self, wait: bool) -> Self {
-        self.options.wait_for_all = wait;
-        self
+    pub fn wait_for_all(self, wait: bool) -> Self {
+        self.with(|options| options.wait_for_all = wait)
     }
 
     /// Whether to send to the nodes in random order. By default they are asked in the order in which they were given.
     #[must_use]
-    pub fn shuffle_nodes(mut self, shuffle: bool) -> Self {
-        self.options.shuffle = shuffle;
-        self
+    pub fn shuffle_nodes(self, shuffle: bool) -> Self {
+        self.with(|options| options.shuffle = shuffle)
     }
 
     /// Checks the name and the options, as every call does before it sends anything.
@@ -194,7 +187,16 @@ impl Mutex {
         &self.name
     }
 
-    pub(crate) fn settings(&self) -> Result<Settings, InvalidOption> {
+    pub(crate) fn settings(&self) -> Result<Arc<Settings>, InvalidOption> {
+        match self.settings.get() {
+            Some(settings) => Ok(Arc::clone(settings)),
+            None => {
+                self.check_all().map(|settings| Arc::clone(self.settings.get_or_init(|| Arc::new(settings))))
+            }
+        }
+    }
+
+    fn check_all(&self) -> Result<Settings, InvalidOption> {
         if self.name.is_empty() {
             Err(InvalidOption::EmptyName)
         } else if self.options.fenced && counter_key(&self.name).is_none() {
@@ -313,14 +315,20 @@ impl Mutex {
         result.map_err(|failure| Error::release(&self.world, &self.name, failure))
     }
 
-    fn by_value(&self) -> Result<(Settings, Target), Error> {
+    fn by_value(&self) -> Result<(Arc<Settings>, Target), Error> {
         let invalid = |option| Error::invalid(&self.name, option);
         let settings = self.settings().map_err(invalid)?;
         let value = settings.exact.clone().ok_or_else(|| invalid(InvalidOption::NoValue))?;
         Ok((settings, Target::of_value(value, self.world.all_nodes())))
     }
 
-    fn hold(&self, lease: Lease, settings: Settings, drive: Drive<Acquire>, entry: Entry) -> Guard {
+    fn hold(
+        &self,
+        lease: Lease,
+        settings: Arc<Settings>,
+        drive: Drive<Acquire<Generator>>,
+        entry: Entry,
+    ) -> Guard {
         let held = Arc::new(Held::new(Arc::clone(&self.name), lease));
         let place = entry.hold(&held, self.world.runtime.now());
         drop(drive.following(Arc::clone(&held)));

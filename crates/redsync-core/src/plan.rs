@@ -25,7 +25,7 @@ impl World {
         settings: &Settings,
         tries: u32,
         begun: Moment,
-    ) -> Drive<Acquire> {
+    ) -> Drive<Acquire<Generator>> {
         let now = self.runtime.now();
         let plan = AcquirePlan {
             quorum: self.quorum,
@@ -44,7 +44,7 @@ impl World {
         };
         let (label, value_fn) = (settings.label.clone(), settings.value_fn.clone());
         let source = Generator { label, value_fn, ..self.generator(name) };
-        Drive::new(Arc::clone(self), Arc::clone(name), Acquire::new(plan, Box::new(source), now))
+        Drive::new(Arc::clone(self), Arc::clone(name), Acquire::new(plan, source, now))
     }
 
     /// Starts to extend the lock called `name`, for a call that began at `begun`.
@@ -54,7 +54,7 @@ impl World {
         settings: &Settings,
         target: Target,
         begun: Moment,
-    ) -> Drive<Extend> {
+    ) -> Drive<Extend<Generator>> {
         self.extend_by(name, self.extend_plan(settings, target, begun))
     }
 
@@ -65,13 +65,13 @@ impl World {
         settings: &Settings,
         target: Target,
         begun: Moment,
-    ) -> Drive<Extend> {
+    ) -> Drive<Extend<Generator>> {
         let number = target.number;
         self.extend(&held.name, settings, target, begun).following_as(number, Arc::clone(held))
     }
 
-    pub(crate) fn extend_by(self: &Arc<Self>, name: &Arc<str>, plan: ExtendPlan) -> Drive<Extend> {
-        let machine: Extend = Extend::new(plan, Box::new(self.generator(name)), self.runtime.now());
+    pub(crate) fn extend_by(self: &Arc<Self>, name: &Arc<str>, plan: ExtendPlan) -> Drive<Extend<Generator>> {
+        let machine = Extend::new(plan, self.generator(name), self.runtime.now());
         Drive::new(Arc::clone(self), Arc::clone(name), machine)
     }
 
@@ -104,7 +104,7 @@ impl World {
         name: &Arc<str>,
         settings: &Settings,
         target: Target,
-    ) -> Drive<Release> {
+    ) -> Drive<Release<Generator>> {
         let (now, lasting) = (self.runtime.now(), target.lasts.or(target.former_lasts));
         let plan = ReleasePlan {
             quorum: self.quorum,
@@ -123,12 +123,16 @@ impl World {
             delay: settings.delay.clone(),
             deadline: settings.deadline.map(|deadline| now.plus(deadline)),
         };
-        let machine: Release = Release::new(plan, Box::new(self.generator(name)), now);
+        let machine = Release::new(plan, self.generator(name), now);
         Drive::new(Arc::clone(self), Arc::clone(name), machine)
     }
 
     /// Starts to take the lock over from `token`.
-    pub(crate) fn adopt(self: &Arc<Self>, token: &LockToken, settings: &Settings) -> Drive<Transfer> {
+    pub(crate) fn adopt(
+        self: &Arc<Self>,
+        token: &LockToken,
+        settings: &Settings,
+    ) -> Drive<Transfer<Generator>> {
         let now = self.runtime.now();
         let plan = TransferPlan {
             quorum: self.quorum,
@@ -156,7 +160,7 @@ impl World {
         token: &LockToken,
         settings: &Settings,
         target: Target,
-    ) -> Drive<Transfer> {
+    ) -> Drive<Transfer<Generator>> {
         let now = self.runtime.now();
         let full = target.ttl_left(settings.ttl, now);
         let plan = TransferPlan {
@@ -179,8 +183,13 @@ impl World {
         self.transfer(token.shared_name(), plan, now)
     }
 
-    fn transfer(self: &Arc<Self>, name: &Arc<str>, plan: TransferPlan, now: Moment) -> Drive<Transfer> {
-        let machine: Transfer = Transfer::new(plan, Box::new(self.generator(name)), now);
+    fn transfer(
+        self: &Arc<Self>,
+        name: &Arc<str>,
+        plan: TransferPlan,
+        now: Moment,
+    ) -> Drive<Transfer<Generator>> {
+        let machine = Transfer::new(plan, self.generator(name), now);
         Drive::new(Arc::clone(self), Arc::clone(name), machine)
     }
 

@@ -22,10 +22,17 @@ impl Value {
     /// A value of our own making: 128 bits, with the label before them. The first half is the lineage, which a value
     /// passes on when it is rotated to another.
     pub(crate) fn generated(label: Option<&str>, lineage: u64, nonce: u64) -> Self {
-        Self::new(match label {
-            Some(label) => format!("{label}:{lineage:016x}{nonce:016x}"),
-            None => format!("{lineage:016x}{nonce:016x}"),
-        })
+        let bits = (u128::from(lineage) << 64) | u128::from(nonce);
+        let mut digits = [0; 32];
+        for (digit, shift) in digits.iter_mut().rev().zip((0..128).step_by(4)) {
+            let nibble = (bits >> shift & 0xf) as u8;
+            *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+        }
+        let digits = str::from_utf8(&digits).unwrap_or_default();
+        match label {
+            Some(label) => Self::new(format!("{label}:{digits}")),
+            None => Self::new(digits),
+        }
     }
 
     /// What this value and all that it is rotated to have in common, in 16 hexadecimal digits. It is not secret.

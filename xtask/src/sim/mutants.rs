@@ -340,7 +340,7 @@ impl Runtime for ByTheWall {
     "a renewal that never begins":
         TERMS: "lead: validity.saturating_sub(pace)," => "lead: pace.saturating_sub(validity),";
     "a renewal that outlives its guard":
-        WATCH: "        self.lock.held.part();\n        self.world.with_book(|book| book.forget(self.id, self.tasks()));\n" => "";
+        WATCH: "        self.held.part();\n        if let Some((id, _)) = self.entry.get() {\n            self.world.with_book(|book| book.forget(*id, self.tasks()));\n        }\n" => "";
     "a renewal that brings back what was deleted":
         RENEWED: "            extend_tries: 1,\n" => "            extend_tries: 1,\n            revive: true,\n";
     "an expired guard hands back to any token":

@@ -70,13 +70,13 @@ impl<S: Source> Acquire<S> {
         let mut machine = Self {
             values: Values::new(plan.exact.clone(), source, plan.source_is_fresh),
             proposal: plan.proposal.map(|first| Proposal::new(first, now)),
-            plan,
             ids: Ids::default(),
             phase: Phase::Resting { until: now },
             tries: 0,
             pause_until: None,
-            attempts: Vec::new(),
-            outbox: VecDeque::new(),
+            // Most calls take one round.
+            attempts: Vec::with_capacity(1),
+            outbox: VecDeque::with_capacity(plan.quorum.nodes()),
             result: None,
             last_answers: Vec::new(),
             too_late: false,
@@ -84,6 +84,7 @@ impl<S: Source> Acquire<S> {
             held_until: None,
             absent: NodeSet::EMPTY,
             pacer: Pacer::new(),
+            plan,
         };
         machine.start_try(now);
         machine.collect_undos(now);
@@ -121,9 +122,9 @@ impl<S: Source> Acquire<S> {
             let look = exact || proposal.is_none() && self.plan.may_repeat.contains(id.node());
             (id, Command::Acquire { value: value.clone(), ttl: self.plan.ttl, look, proposal })
         };
-        let mut requests: Vec<_> = round.requests().map(ask).collect();
-        self.shuffle(&mut requests);
-        self.outbox.extend(requests);
+        let before = self.outbox.len();
+        self.outbox.extend(round.requests().map(ask));
+        self.shuffle(before);
         let valid_until = now.plus(self.plan.drift.validity(self.plan.ttl));
         let undo_until = valid_until.minus(self.plan.node_timeout);
         let attempt = Attempt::new(value, exact, round, nodes, valid_until, undo_until);
@@ -142,12 +143,13 @@ impl<S: Source> Acquire<S> {
         })
     }
 
-    fn shuffle<T>(&mut self, items: &mut [T]) {
+    /// Has what is to be sent, from this one on, sent in random order.
+    fn shuffle(&mut self, first: usize) {
         if self.plan.shuffle {
             // Fisher and Yates; the modulo's bias over at most 64 items does not matter here.
-            for last in (1..items.len()).rev() {
+            for last in (1..self.outbox.len().saturating_sub(first)).rev() {
                 let other = self.values.random() % (last as u64 + 1);
-                items.swap(last, usize::try_from(other).unwrap_or(last));
+                self.outbox.swap(first + last, first + usize::try_from(other).unwrap_or(last));
             }
         }
     }

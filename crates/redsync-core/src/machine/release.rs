@@ -106,15 +106,15 @@ impl<S: Source> Release<S> {
         plan.asked.iter().for_each(|node| sweep.want(node));
         let mut machine = Self {
             phase: Phase::Asking { until: now.plus(plan.node_timeout) },
-            plan,
             source,
             ids: Ids::default(),
             tries: 1,
             sweep,
-            outbox: VecDeque::new(),
+            outbox: VecDeque::with_capacity(plan.asked.len()),
             result: None,
             lingers: false,
             pacer: Pacer::new(),
+            plan,
         };
         machine.collect(now);
         if machine.plan.exact && machine.outbox.is_empty() {

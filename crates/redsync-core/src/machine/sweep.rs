@@ -45,6 +45,8 @@ impl Resend {
 pub(super) struct Sweep {
     task: Task,
     resend: Resend,
+    nodes: usize,
+    /// One for each node, once there is something to do at any: mostly there is nothing to undo.
     cells: Vec<Cell>,
 }
 
@@ -99,7 +101,14 @@ pub(super) enum Found {
 
 impl Sweep {
     pub(super) fn new(task: Task, nodes: usize, resend: Resend) -> Self {
-        Self { task, resend, cells: vec![Cell::CLEAN; nodes] }
+        Self { task, resend, nodes, cells: Vec::new() }
+    }
+
+    fn cell(&mut self, node: usize) -> Option<&mut Cell> {
+        if self.cells.is_empty() {
+            self.cells = vec![Cell::CLEAN; self.nodes];
+        }
+        self.cells.get_mut(node)
     }
 
     pub(super) fn task_mut(&mut self) -> &mut Task {
@@ -109,7 +118,7 @@ impl Sweep {
     /// Takes a missing key at these nodes for one that something else of ours may have deleted.
     pub(super) fn expect_deleted(&mut self, nodes: NodeSet) {
         for node in nodes.iter() {
-            if let Some(cell) = self.cells.get_mut(node) {
+            if let Some(cell) = self.cell(node) {
                 cell.may_be_deleted = true;
             }
         }
@@ -131,7 +140,7 @@ impl Sweep {
 
     /// Wants the value deleted at `node`; once more if a delete is on its way already.
     pub(super) fn want(&mut self, node: usize) {
-        if let Some(cell) = self.cells.get_mut(node) {
+        if let Some(cell) = self.cell(node) {
             match &mut cell.stage {
                 Stage::Sent { again, .. } => *again = true,
                 Stage::Rest | Stage::Wanted => cell.stage = Stage::Wanted,
@@ -141,7 +150,7 @@ impl Sweep {
 
     /// There is nothing to delete at `node`: what is on its way there is not repeated.
     pub(super) fn spare(&mut self, node: usize) {
-        if let Some(cell) = self.cells.get_mut(node) {
+        if let Some(cell) = self.cell(node) {
             cell.needless = true;
             match &mut cell.stage {
                 Stage::Sent { again, .. } => *again = false,
@@ -236,7 +245,7 @@ impl Sweep {
     /// Leaves these nodes to somebody else: nothing more is sent there.
     pub(super) fn leave(&mut self, nodes: NodeSet) {
         for node in nodes.iter() {
-            if let Some(cell) = self.cells.get_mut(node) {
+            if let Some(cell) = self.cell(node) {
                 cell.is_left = true;
             }
         }
@@ -272,7 +281,7 @@ impl Sweep {
             (Stage::Wanted | Stage::Sent { .. }, Answer::NotAsked) => Answer::Open,
             (Stage::Rest | Stage::Wanted | Stage::Sent { .. }, last) => last.clone(),
         };
-        self.cells.iter().map(answer).collect()
+        (0..self.nodes).map(|node| self.cells.get(node).map_or(Answer::NotAsked, answer)).collect()
     }
 
     /// What may no longer be sent is left as it is, and is nothing to wake up for.

@@ -10,6 +10,7 @@ use crate::{
     drive::Drive,
     machine::{Extend, ExtendCause, ExtendFailure, NodeSet},
     redsync::World,
+    source::Generator,
 };
 
 /// An extension that was taken out of the book.
@@ -89,6 +90,6 @@ impl Drop for Flight {
     }
 }
 
-fn missing(drive: &Drive<Extend>) -> NodeSet {
+fn missing(drive: &Drive<Extend<Generator>>) -> NodeSet {
     drive.machine().map_or(NodeSet::EMPTY, Extend::missing)
 }

@@ -10,6 +10,7 @@ use crate::{
     machine::{Extend, NodeSet},
     options::Settings,
     redsync::World,
+    source::Generator,
 };
 
 /// A held lock that is to be extended, or may be.
@@ -43,7 +44,7 @@ impl Lock {
     }
 
     /// Starts to extend the lock.
-    pub(super) fn extension(&self, world: &Arc<World>) -> Drive<Extend> {
+    pub(super) fn extension(&self, world: &Arc<World>) -> Drive<Extend<Generator>> {
         let target = self.held.to_extend(world.all_nodes(), self.settings.revive);
         world.extend_held(&self.held, &self.settings, target, world.runtime.now())
     }
@@ -53,7 +54,7 @@ impl Lock {
     ///
     /// An extension that did so in one round could not tell a node that missed the lock from a lock that somebody
     /// has ended, and would bring it back.
-    pub(super) fn filling(&self, world: &Arc<World>, nodes: NodeSet) -> Option<Drive<Extend>> {
+    pub(super) fn filling(&self, world: &Arc<World>, nodes: NodeSet) -> Option<Drive<Extend<Generator>>> {
         let now = world.runtime.now();
         let target = self.held.to_fill(nodes).filter(|target| target.valid_until > Some(now))?;
         let settings = Settings { revive: true, ..self.settings.clone() };

@@ -39,9 +39,8 @@ impl Mutex {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn auto_extend(mut self, extend: bool) -> Self {
-        self.options.auto_extend = extend;
-        self
+    pub fn auto_extend(self, extend: bool) -> Self {
+        self.with(|options| options.auto_extend = extend)
     }
 
     /// The longest that the lock is kept up in the background, counted from when the guard was made. By default there
@@ -51,9 +50,8 @@ impl Mutex {
     /// [`Guard::lost`](crate::Guard::lost) tells [`Loss::LimitReached`](crate::Loss::LimitReached). The guard stays valid for what is left
     /// of its validity, and [`Guard::extend`](crate::Guard::extend) goes on to do what it is told.
     #[must_use]
-    pub fn max_hold(mut self, limit: Duration) -> Self {
-        self.options.max_hold = Some(limit);
-        self
+    pub fn max_hold(self, limit: Duration) -> Self {
+        self.with(|options| options.max_hold = Some(limit))
     }
 
     /// How long before the end of its validity a lock is told to be lost, by [`Guard::lost`](crate::Guard::lost) and [`Guard::keep`](crate::Guard::keep). By
@@ -63,8 +61,7 @@ impl Mutex {
     /// why the default is that of the [node time-out](Self::node_timeout), which is the time given to a request
     /// everywhere else. It has to cover, too, how late a timer fires on a loaded machine.
     #[must_use]
-    pub fn loss_margin(mut self, margin: Duration) -> Self {
-        self.options.loss_margin = Some(margin);
-        self
+    pub fn loss_margin(self, margin: Duration) -> Self {
+        self.with(|options| options.loss_margin = Some(margin))
     }
 }

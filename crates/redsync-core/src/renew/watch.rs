@@ -1,15 +1,19 @@
 //! [`Watch`]: what a guard has of the renewal.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{Lost, lock::Lock, terms::Terms};
-use crate::{background::Tasks, held::Held, options::Settings, redsync::World};
+use crate::{Moment, background::Tasks, held::Held, options::Settings, redsync::World};
 
 /// Has a lock extended in the background while that is wanted. Dropping it ends that.
 pub(crate) struct Watch {
     world: Arc<World>,
-    id: u64,
-    lock: Arc<Lock>,
+    held: Arc<Held>,
+    settings: Arc<Settings>,
+    /// When the lock was taken.
+    begun: Moment,
+    /// The lock under its number in the book, once it was to be extended. Most never are.
+    entry: OnceLock<(u64, Arc<Lock>)>,
 }
 
 /// Wants a lock to be extended, until it is dropped.
@@ -17,11 +21,10 @@ pub(super) struct Wanted<'a>(&'a Watch);
 
 impl Watch {
     /// Watches a lock from now on, and has it extended if the settings say so.
-    pub(crate) fn new(world: &Arc<World>, held: &Arc<Held>, settings: &Settings) -> Self {
-        let terms = Terms::new(settings, world.runtime.now());
-        let lock = Arc::new(Lock::new(held, terms, settings));
-        let watch = Self { world: Arc::clone(world), id: world.renewals.next_id(), lock };
-        if settings.auto_extend {
+    pub(crate) fn new(world: &Arc<World>, held: &Arc<Held>, settings: Arc<Settings>) -> Self {
+        let (begun, entry) = (world.runtime.now(), OnceLock::new());
+        let watch = Self { world: Arc::clone(world), held: Arc::clone(held), settings, begun, entry };
+        if watch.settings.auto_extend {
             watch.add_one();
         }
         watch
@@ -32,8 +35,9 @@ impl Watch {
     /// After `false` no request begins that does. What is in flight, or was just being sent by another thread, keeps in
     /// step with the lock, and [`Redsync::settled`](crate::Redsync::settled) waits for it. With `true` it goes on.
     pub(crate) fn set_renewing(&self, renewing: bool) {
-        let id = self.id;
-        self.world.with_book(|book| book.set_renewing(id, renewing, self.tasks()));
+        if let Some((id, _)) = self.entry.get() {
+            self.world.with_book(|book| book.set_renewing(*id, renewing, self.tasks()));
+        }
     }
 
     /// Has the lock extended until the returned value is dropped.
@@ -49,15 +53,21 @@ impl Watch {
 
     /// Resolves when the lock is lost.
     pub(super) fn lost(&self) -> Lost {
-        Lost::new(Arc::clone(&self.world.runtime), Arc::clone(&self.lock.held), self.lock.terms)
+        Lost::new(Arc::clone(&self.world.runtime), Arc::clone(&self.held), self.terms())
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
-        &self.lock.held.name
+        &self.held.name
     }
 
     fn add_one(&self) {
-        self.world.with_book(|book| book.want(self.id, &self.lock, self.tasks()));
+        let lock = || Arc::new(Lock::new(&self.held, self.terms(), &self.settings));
+        let (id, lock) = self.entry.get_or_init(|| (self.world.renewals.next_id(), lock()));
+        self.world.with_book(|book| book.want(*id, lock, self.tasks()));
+    }
+
+    fn terms(&self) -> Terms {
+        Terms::new(&self.settings, self.begun)
     }
 
     fn tasks(&self) -> &Arc<Tasks> {
@@ -67,14 +77,18 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.lock.held.part();
-        self.world.with_book(|book| book.forget(self.id, self.tasks()));
+        self.held.part();
+        if let Some((id, _)) = self.entry.get() {
+            self.world.with_book(|book| book.forget(*id, self.tasks()));
+        }
     }
 }
 
 impl Drop for Wanted<'_> {
     fn drop(&mut self) {
         let Self(watch) = self;
-        watch.world.with_book(|book| book.unwant(watch.id, watch.tasks()));
+        if let Some((id, _)) = watch.entry.get() {
+            watch.world.with_book(|book| book.unwant(*id, watch.tasks()));
+        }
     }
 }
