@@ -42,6 +42,7 @@ mod loss;
 mod moment;
 mod mutex;
 mod node;
+mod number;
 mod options;
 mod plan;
 mod queue;

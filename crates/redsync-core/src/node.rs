@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
-use crate::BoxFuture;
+use crate::{BoxFuture, number::Number};
 
 /// One Redis or Valkey (a single server, a cluster or a sentinel group), as the algorithm sees it.
 ///
@@ -127,6 +127,7 @@ pub(crate) enum Arg {
     Static(&'static str),
     Shared(Arc<str>),
     Owned(String),
+    Number(Number),
     Bytes(Vec<u8>),
 }
 
@@ -136,6 +137,7 @@ impl Arg {
             Self::Static(text) => text,
             Self::Shared(text) => text,
             Self::Owned(text) => text,
+            Self::Number(number) => number.as_str(),
             Self::Bytes(bytes) => str::from_utf8(bytes).unwrap_or_default(),
         }
     }
@@ -143,7 +145,7 @@ impl Arg {
     fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Bytes(bytes) => bytes,
-            Self::Static(_) | Self::Shared(_) | Self::Owned(_) => self.as_str().as_bytes(),
+            Self::Static(_) | Self::Shared(_) | Self::Owned(_) | Self::Number(_) => self.as_str().as_bytes(),
         }
     }
 }

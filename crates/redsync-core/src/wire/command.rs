@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Counting, Script, counter::counter_key};
-use crate::{Request, Ttl, Value, node::Arg};
+use crate::{Request, Ttl, Value, node::Arg, number::Number};
 
 /// What a machine asks of one node about one lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,9 @@ pub enum Command {
 }
 
 impl Command {
+    /// Of a script, with its name, digest and keys.
+    const MOST_ARGS: usize = 10;
+
     /// The request that carries this command for the lock called `name`.
     pub fn request(&self, name: &Arc<str>) -> Request {
         match self {
@@ -76,7 +79,7 @@ impl Command {
                 Arg::Shared(value.shared()),
                 Arg::Static("NX"),
                 Arg::Static("PX"),
-                Arg::Owned(ttl.as_millis().to_string()),
+                number(ttl.as_millis()),
             ]),
             Self::Release { in_one: true, .. } | Self::Rotate { in_one: true, .. } => {
                 self.request_with_text(name)
@@ -143,44 +146,55 @@ impl Command {
         // Options were checked: a lock with fencing numbers has a name that leaves room for its counter.
         let counter = if self.counts() { counter_key(name) } else { None };
         let keys = if counter.is_some() { "2" } else { "1" };
-        let head = [Arg::Static(verb), Arg::Static(by(&self.script())), Arg::Static(keys)];
-        let keys = [Some(Arg::Shared(Arc::clone(name))), counter.map(Arg::Owned)];
-        Request::new(head.into_iter().chain(keys.into_iter().flatten()).chain(self.script_args()).collect())
+        let mut args = Vec::with_capacity(Self::MOST_ARGS);
+        args.extend([Arg::Static(verb), Arg::Static(by(&self.script())), Arg::Static(keys)]);
+        args.push(Arg::Shared(Arc::clone(name)));
+        args.extend(counter.map(Arg::Owned));
+        self.push_script_args(&mut args);
+        Request::new(args)
     }
 
-    /// What the script finds in `ARGV`.
-    fn script_args(&self) -> Vec<Arg> {
-        let text = |value: &Value| Arg::Shared(value.shared());
-        let number = |number: u64| Arg::Owned(number.to_string());
+    /// Appends what the script finds in `ARGV`.
+    fn push_script_args(&self, args: &mut Vec<Arg>) {
         match self {
             Self::Acquire { value, ttl, look: _, proposal } => {
-                let args = [text(value), number(ttl.as_millis())];
-                args.into_iter().chain(proposal.map(number)).collect()
+                args.extend([text(value), number(ttl.as_millis())]);
+                args.extend(proposal.map(number));
             }
             Self::Extend { value, ttl, former: None, fence: None, revive: _ } => {
-                vec![text(value), number(ttl.as_millis())]
+                args.extend([text(value), number(ttl.as_millis())]);
             }
-            Self::Extend { value, ttl, revive, former, fence } => vec![
+            Self::Extend { value, ttl, revive, former, fence } => args.extend([
                 text(value),
                 number(ttl.as_millis()),
                 Arg::Static(if *revive { "1" } else { "0" }),
                 former.as_ref().map_or(Arg::Static(""), text),
                 number(fence.unwrap_or_default()),
-            ],
-            Self::Release { value, former: None, in_one: _ } => vec![text(value)],
+            ]),
+            Self::Release { value, former: None, in_one: _ } => args.push(text(value)),
             Self::Release { value, former: Some(former), in_one: _ } => {
-                vec![text(value), text(former), Arg::Owned(value.lineage())]
+                args.extend([text(value), text(former), Arg::Owned(value.lineage())]);
             }
-            Self::Rotate { from, to, ttl, counting, in_one: _ } => vec![
+            Self::Rotate { from, to, ttl, counting, in_one: _ } => args.extend([
                 text(from),
                 text(to),
                 number(ttl.as_millis()),
                 Arg::Owned(to.lineage()),
                 counting.proposal().map_or(Arg::Static(""), number),
-            ],
-            Self::Raise { value, fence, ttl } => vec![text(value), number(*fence), number(ttl.as_millis())],
+            ]),
+            Self::Raise { value, fence, ttl } => {
+                args.extend([text(value), number(*fence), number(ttl.as_millis())]);
+            }
         }
     }
+}
+
+fn text(value: &Value) -> Arg {
+    Arg::Shared(value.shared())
+}
+
+fn number(number: u64) -> Arg {
+    Arg::Number(Number::new(number))
 }
 
 #[cfg(test)]
