@@ -6,6 +6,7 @@
 use std::{
     error::Error as StdError,
     future::Future,
+    mem,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -119,32 +120,58 @@ impl<S: Source> Link<S> {
     ///
     /// A [`NodeError`] that says "not sent" when there is no connection.
     pub async fn connection(&self) -> Result<Lent<S>, NodeError> {
+        match self.lend_at_once() {
+            Some(lent) => Ok(lent),
+            // Boxed, since all requests but the first and those after a failure would carry it along.
+            None => Box::pin(self.lend_anew()).await,
+        }
+    }
+
+    /// Lends the connection if it is there and of use.
+    fn lend_at_once(&self) -> Option<Lent<S>> {
+        let (now, state) = (self.0.runtime.now(), self.state());
+        if state.retry_at.is_some() {
+            return None;
+        }
+        let attempt = state.attempt.clone()?;
+        let connection = attempt.peek()?.as_ref().ok()?.as_ref().ok()?.clone();
+        let (idle, is_silent) = (now.since(state.heard_at), state.is_silent(now));
+        let lent = self.lend(state, connection, attempt, now);
+        let is_useless = is_silent || self.0.source.is_closed(&lent.connection, idle);
+        (!is_useless).then_some(lent)
+    }
+
+    async fn lend_anew(&self) -> Result<Lent<S>, NodeError> {
         let (connection, attempt) = self.join(self.attempt()).await?;
         if !self.is_useless(&connection) {
-            return Ok(self.lend(connection, attempt));
+            return Ok(self.lend(self.state(), connection, attempt, self.0.runtime.now()));
         }
         self.discard(&attempt);
         let (connection, attempt) = self.join(self.attempt()).await?;
-        Ok(self.lend(connection, attempt))
+        Ok(self.lend(self.state(), connection, attempt, self.0.runtime.now()))
     }
 
     fn is_useless(&self, connection: &S::Connection) -> bool {
         let (now, state) = (self.0.runtime.now(), self.state());
-        let idle = now.since(state.heard_at);
-        let is_silent = state.waiting > 0 && now.since(state.heard_at.max(state.waiting_since)) > SILENCE;
+        let (idle, is_silent) = (now.since(state.heard_at), state.is_silent(now));
         drop(state);
         is_silent || self.0.source.is_closed(connection, idle)
     }
 
-    fn lend(&self, connection: S::Connection, attempt: Attempt<S::Connection>) -> Lent<S> {
-        let mut state = self.state();
+    fn lend(
+        &self,
+        mut state: MutexGuard<'_, State<S::Connection>>,
+        connection: S::Connection,
+        attempt: Attempt<S::Connection>,
+        now: Moment,
+    ) -> Lent<S> {
         if state.is_current(&attempt) {
             if state.waiting == 0 {
-                state.waiting_since = self.0.runtime.now();
+                state.waiting_since = now;
             }
             state.waiting += 1;
         }
-        Lent { connection, attempt, link: self.clone() }
+        Lent { connection, attempt, link: self.clone(), is_waiting: true }
     }
 
     /// Waits for the current try to connect, or a new one where there is none; tells whether it succeeded.
@@ -236,6 +263,11 @@ impl<C> State<C> {
     fn is_current(&self, attempt: &Attempt<C>) -> bool {
         self.attempt.as_ref().is_some_and(|current| current.ptr_eq(attempt))
     }
+
+    /// Whether requests have waited for too long without a single reply.
+    fn is_silent(&self, now: Moment) -> bool {
+        self.waiting > 0 && now.since(self.heard_at.max(self.waiting_since)) > SILENCE
+    }
 }
 
 impl<S: Source> Clone for Link<S> {
@@ -250,27 +282,32 @@ pub struct Lent<S: Source> {
     pub connection: S::Connection,
     attempt: Attempt<S::Connection>,
     link: Link<S>,
+    /// Whether the request counts among those that wait.
+    is_waiting: bool,
 }
 
 impl<S: Source> Lent<S> {
     /// Notes that the request has ended. A connection that `is_broken` is replaced by the next call.
-    pub fn give_back(self, is_broken: bool) {
-        let mut state = self.link.state();
-        if state.is_current(&self.attempt) {
-            state.heard_at = self.link.0.runtime.now();
-        }
-        drop(state);
+    pub fn give_back(mut self, is_broken: bool) {
+        self.end(Some(self.link.0.runtime.now()));
         if is_broken {
             self.link.discard(&self.attempt);
+        }
+    }
+
+    fn end(&mut self, heard_at: Option<Moment>) {
+        let mut state = self.link.state();
+        if mem::take(&mut self.is_waiting) && state.is_current(&self.attempt) {
+            state.waiting = state.waiting.saturating_sub(1);
+            state.heard_at = heard_at.unwrap_or(state.heard_at);
         }
     }
 }
 
 impl<S: Source> Drop for Lent<S> {
     fn drop(&mut self) {
-        let mut state = self.link.state();
-        if state.is_current(&self.attempt) {
-            state.waiting = state.waiting.saturating_sub(1);
+        if self.is_waiting {
+            self.end(None);
         }
     }
 }
