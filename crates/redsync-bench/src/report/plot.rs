@@ -44,13 +44,20 @@ fn picture(path: &Path, workload: &Workload, rows: &[&Row]) -> Result<(), BoxErr
     let size = (PANEL.0 * u32::try_from(columns)?, PANEL.1 * u32::try_from(lines)?);
     let root = SVGBackend::new(path, size).into_drawing_area();
     root.fill(&WHITE)?;
+    // Each has one colour throughout.
+    let mut contestants: Vec<&str> = Vec::new();
+    for row in rows {
+        if !contestants.contains(&row.what) {
+            contestants.push(row.what);
+        }
+    }
     for (area, rows) in root.split_evenly((lines, columns)).iter().zip(panels) {
-        panel(area, workload, rows)?;
+        panel(area, workload, rows, &contestants)?;
     }
     Ok(root.present()?)
 }
 
-fn panel(area: &Area<'_>, workload: &Workload, rows: &[&Row]) -> Result<(), BoxError> {
+fn panel(area: &Area<'_>, workload: &Workload, rows: &[&Row], contestants: &[&str]) -> Result<(), BoxError> {
     let Some(Row { nodes, how, .. }) = rows.first() else { return Ok(()) };
     let title = format!("{}: {nodes} nodes {how}", workload.name).replace("1 nodes", "1 node");
     let mut chart = ChartBuilder::on(area)
@@ -60,15 +67,21 @@ fn panel(area: &Area<'_>, workload: &Workload, rows: &[&Row]) -> Result<(), BoxE
         .y_label_area_size(64)
         .build_cartesian_2d(0.0..most_nines(rows), micros(rows).log_scale())?;
     let mut mesh = chart.configure_mesh();
-    mesh.x_desc("percentile").y_desc("µs").x_label_formatter(&percent).light_line_style(WHITE).draw()?;
-    for (number, row) in rows.iter().enumerate() {
-        let color = Palette99::pick(number).to_rgba();
+    mesh.x_desc("percentile")
+        .y_desc("µs")
+        .x_labels(4)
+        .x_label_formatter(&percent)
+        .light_line_style(WHITE)
+        .draw()?;
+    for row in rows {
+        let number = contestants.iter().position(|contestant| *contestant == row.what);
+        let color = Palette99::pick(number.unwrap_or_default()).to_rgba();
         let points = row.latency.iter().map(|point| (nines(point), point.us));
         let line = chart.draw_series(LineSeries::new(points, color.stroke_width(2)))?;
         line.label(row.what).legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color));
     }
     let mut legend = chart.configure_series_labels();
-    let legend = legend.position(SeriesLabelPosition::UpperLeft).background_style(WHITE.mix(0.8));
+    let legend = legend.position(SeriesLabelPosition::LowerRight).background_style(WHITE.mix(0.8));
     legend.draw().map_err(|error| -> Box<dyn Error + Send + Sync> { error.into() })
 }
 
