@@ -9,7 +9,7 @@ use redsync_queue::{
     Envelope, PublishError, amqp, nats,
     streams::{self, Fields},
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     Failure,
@@ -18,6 +18,8 @@ use crate::{
     inbox,
 };
 
+/// How long it may take to connect.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
 /// How long a stream's server may take to answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -43,7 +45,8 @@ impl Outbox {
     pub(crate) async fn open(&self) -> Result<(), Failure> {
         let mut open = self.open.lock().await;
         if open.is_none() {
-            *open = Some(self.connect().await?);
+            // A broker that goes down may leave who connects waiting for ever.
+            *open = Some(timeout(CONNECTS_WITHIN, self.connect()).await??);
         }
         Ok(())
     }

@@ -45,9 +45,9 @@ impl Desk {
             let error = match self.hand_over(guard, WAIT, job).await {
                 Ok(()) => return Ok(()),
                 // A worker has it.
-                Err(HandOverError::Unknown { lock: Err(why), .. })
-                    if why.kind() == ErrorKind::AlreadyAdopted =>
-                {
+                Err(
+                    HandOverError::Unknown { lock: Err(why), .. } | HandOverError::Unheard { lock: Err(why) },
+                ) if why.kind() == ErrorKind::AlreadyAdopted => {
                     return Ok(());
                 }
                 Err(error) => error.to_string(),

@@ -1,11 +1,16 @@
 //! [`hand_over`]: a lock goes into the queue with its job, or comes back.
 
-use std::{fmt, time::Duration};
+use std::{fmt, pin::pin, time::Duration};
 
+use futures_util::future::{Either, select};
 use redsync_core::{Error, ErrorKind, Guard, GuardError, LockToken, Redsync};
 use tracing::Instrument as _;
 
 use crate::trace;
+
+/// How long a publish may take. A broker that is short of memory lets publishers wait for as long as that lasts, a client may
+/// lose a confirmation with its connection, and by then nobody is waiting for an answer any more.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why a message was not published, or may not have been.
 #[derive(Debug)]
@@ -45,6 +50,11 @@ pub enum HandOverError<E> {
         /// job.
         lock: Result<Guard, Error>,
     },
+    /// The publish has not come to an end in time, and was dropped. Nobody knows whether somebody will see the message.
+    Unheard {
+        /// The lock, as where it is [unknown](Self::Unknown).
+        lock: Result<Guard, Error>,
+    },
 }
 
 /// Hands a held lock over to whoever gets the message that `publish` sends: it gets the token, and puts it into the headers
@@ -60,7 +70,8 @@ pub enum HandOverError<E> {
 /// its token: then it is either the caller's or a worker's. What is taken back has the token's TTL, and is not extended in
 /// the background. Where the nodes cannot be reached, it is [withdrawn](Redsync::withdraw) in the background.
 ///
-/// An error that `publish` passes on by `?` counts as [unknown](PublishError::Unknown).
+/// An error that `publish` passes on by `?` counts as [unknown](PublishError::Unknown). One that takes longer than 30 s, or than
+/// half of the wait where that is less, is dropped, and [unheard](HandOverError::Unheard) of.
 ///
 /// # Cancel safety
 ///
@@ -88,8 +99,22 @@ where
 {
     let redsync = guard.redsync();
     let token = guard.hand_over(wait).await.map_err(HandOverError::NotHandedOver)?;
+    let runtime = redsync.runtime();
+    let end = runtime.sleep_until(runtime.now().plus(PUBLISHED_WITHIN.min(wait / 2)));
     let parcel = Parcel { redsync, token: token.clone(), is_settled: false };
-    match publish(token).await {
+    // A block of its own: what is dropped before the lock is taken back cannot publish any more.
+    let published = {
+        match select(pin!(publish(token)), end).await {
+            Either::Left((published, _)) => Some(published),
+            Either::Right(_) => None,
+        }
+    };
+    let Some(published) = published else {
+        let lock = parcel.take_back().await;
+        tracing::warn!(taken_back = lock.is_ok(), "nothing was heard of the publish of a lock");
+        return Err(HandOverError::Unheard { lock });
+    };
+    match published {
         Ok(receipt) => {
             parcel.leave();
             Ok(receipt)
@@ -144,6 +169,7 @@ impl<E> HandOverError<E> {
             Self::NotHandedOver(_) => "not_handed_over",
             Self::NotPublished { .. } => "not_published",
             Self::Unknown { .. } => "unknown",
+            Self::Unheard { .. } => "unheard",
         }
     }
 }
@@ -166,6 +192,14 @@ impl<E: fmt::Display> fmt::Display for HandOverError<E> {
             Self::Unknown { error, lock: Err(why) } => {
                 write!(f, "the message may have been published: {error}; the lock was not taken back: {why}")
             }
+            Self::Unheard { lock: Ok(_) } => f.write_str(
+                "the publish did not end in time; the message may have been published, and the lock was taken back, so that \
+                 nobody works on it for as long as that is held",
+            ),
+            Self::Unheard { lock: Err(why) } => write!(
+                f,
+                "the publish did not end in time; the message may have been published, and the lock was not taken back: {why}"
+            ),
         }
     }
 }
@@ -175,6 +209,9 @@ impl<E: std::error::Error + 'static> std::error::Error for HandOverError<E> {
         match self {
             Self::NotHandedOver(error) => Some(error),
             Self::NotPublished { error, .. } | Self::Unknown { error, .. } => Some(error),
+            Self::Unheard { lock } => {
+                lock.as_ref().err().map(|why| why as &(dyn std::error::Error + 'static))
+            }
         }
     }
 }

@@ -231,6 +231,33 @@ fn what_may_have_been_published_is_either_the_handlers_or_a_workers() {
 }
 
 #[test]
+fn a_publish_that_does_not_end_is_given_up_and_its_lock_comes_back() {
+    let shop = Shop::new();
+    let begun = shop.runtime.now();
+    let error = shop.runtime.block_on(async {
+        let guard = shop.redsync.mutex(NAME).lock().await.expect("free");
+        hand_over(guard, WAIT, |_| pending::<Result<(), PublishError<String>>>()).await.expect_err("no end")
+    });
+    let took = shop.runtime.now().since(begun);
+    assert!(took >= Duration::from_secs(30) && took < Duration::from_secs(31), "{took:?}");
+    let HandOverError::Unheard { lock: Ok(guard) } = error else { panic!("{error:?}") };
+    assert!(guard.is_valid());
+}
+
+#[test]
+fn a_publish_may_take_half_of_a_short_wait() {
+    let shop = Shop::new();
+    let begun = shop.runtime.now();
+    let wait = Duration::from_secs(20);
+    let error = shop.runtime.block_on(async {
+        let guard = shop.redsync.mutex(NAME).lock().await.expect("free");
+        hand_over(guard, wait, |_| pending::<Result<(), PublishError<String>>>()).await.expect_err("no end")
+    });
+    assert!(shop.runtime.now().since(begun) < wait);
+    assert!(matches!(error, HandOverError::Unheard { lock: Ok(_) }), "{error:?}");
+}
+
+#[test]
 fn a_hand_over_that_is_dropped_takes_its_token_back() {
     for polls in 0.. {
         let shop = Shop::new();

@@ -91,13 +91,17 @@ impl Desk {
         let guard = match error {
             HandOverError::NotHandedOver(error) => error.into_guard(),
             HandOverError::NotPublished { lock: Ok(guard), .. }
-            | HandOverError::Unknown { lock: Ok(guard), .. } => guard,
+            | HandOverError::Unknown { lock: Ok(guard), .. }
+            | HandOverError::Unheard { lock: Ok(guard) } => guard,
             // The job has arrived, and a worker is at it.
-            HandOverError::Unknown { lock: Err(why), .. } if why.kind() == ErrorKind::AlreadyAdopted => {
+            HandOverError::Unknown { lock: Err(why), .. } | HandOverError::Unheard { lock: Err(why) }
+                if why.kind() == ErrorKind::AlreadyAdopted =>
+            {
                 return Answer::Accepted;
             }
             HandOverError::NotPublished { lock: Err(_), .. }
-            | HandOverError::Unknown { lock: Err(_), .. } => {
+            | HandOverError::Unknown { lock: Err(_), .. }
+            | HandOverError::Unheard { lock: Err(_) } => {
                 return Answer::Unavailable;
             }
         };

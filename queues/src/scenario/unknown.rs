@@ -145,9 +145,11 @@ async fn race(play: &mut Play, trouble: &Trouble, desk: &Desk, log: &Log) -> Res
             log.note(What::Begin, &job)?;
             end(log, guard, &job).await
         }
-        other @ Err(HandOverError::NotHandedOver(_) | HandOverError::NotPublished { .. }) => {
-            Err(format!("the servers of the locks are there: {other:?}").into())
-        }
+        other @ Err(
+            HandOverError::NotHandedOver(_)
+            | HandOverError::NotPublished { .. }
+            | HandOverError::Unheard { .. },
+        ) => Err(format!("the servers of the locks and the broker are there: {other:?}").into()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use futures_util::lock::Mutex;
 use lapin::{
-    BasicProperties, Channel, Confirmation,
+    BasicProperties, Channel, ChannelState, Confirmation, ErrorKind,
     message::BasicReturnMessage,
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::ShortString,
@@ -51,16 +51,21 @@ impl Line {
         body: Vec<u8>,
     ) -> Result<(), PublishError<Error>> {
         let mut last = self.last.lock().await;
+        // What is underway is not waited for then: nothing may come of it any more.
+        self.is_open()?;
         if last.underway.is_some() {
             // Its call was dropped, and with it whoever wants to know.
             drop(last.confirmed().await);
+            self.is_open()?;
         }
         // From here on something may have been sent, and nothing that lapin says excludes it.
-        if !self.channel.status().connected() {
-            return Err(PublishError::NotPublished(Error::Ended));
-        }
         last.underway = Some(self.sending(to, properties, body));
         last.confirmed().await
+    }
+
+    fn is_open(&self) -> Result<(), PublishError<Error>> {
+        let is_open = self.channel.status().connected();
+        is_open.then_some(()).ok_or(PublishError::NotPublished(Error::Ended))
     }
 
     fn sending(
@@ -71,7 +76,15 @@ impl Line {
     ) -> BoxFuture<'static, lapin::Result<Confirmation>> {
         let (channel, exchange, key) = (self.channel.clone(), to.exchange.clone(), to.routing_key.clone());
         let options = BasicPublishOptions { mandatory: true, immediate: false };
-        Box::pin(async move { channel.basic_publish(exchange, key, options, &body, properties).await?.await })
+        Box::pin(async move {
+            let confirmation = channel.basic_publish(exchange, key, options, &body, properties).await?;
+            // When a connection fails, lapin ends the channel first, and then the confirmations that it knows of by then. One
+            // that it gets to know of later is never heard of.
+            if !channel.status().connected() {
+                return Err(ErrorKind::InvalidChannelState(ChannelState::Error, "publish").into());
+            }
+            confirmation.await
+        })
     }
 }
 
@@ -127,7 +140,7 @@ pub(super) fn name(text: &str) -> Result<ShortString, Error> {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
-    use lapin::{ErrorKind, message::Delivery};
+    use lapin::message::Delivery;
 
     use super::*;
 

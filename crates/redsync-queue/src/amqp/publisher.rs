@@ -45,7 +45,8 @@ impl Publisher {
     /// Publishes a message, and waits until the broker has confirmed that it is stored: by then every durable queue that
     /// the exchange leads to has it on disk, a quorum queue on a majority of its machines.
     ///
-    /// There is no time limit; a broker that is short of memory or disk makes publishers wait.
+    /// There is no time limit but that of [`hand_over`](crate::hand_over); a broker that is short of memory or disk makes
+    /// publishers wait.
     ///
     /// # Errors
     ///
