@@ -17,7 +17,7 @@ impl Settlement {
     }
 
     /// Settles it by this, unless it is settled. Where that fails or is dropped, the message is not settled.
-    #[cfg(any(feature = "nats", feature = "streams"))]
+    #[cfg(any(feature = "amqp", feature = "nats", feature = "streams"))]
     pub(crate) async fn by<E>(&self, how: impl Future<Output = Result<(), E>>) -> Result<(), E> {
         let Some(attempt) = self.begin() else { return Ok(()) };
         how.await?;

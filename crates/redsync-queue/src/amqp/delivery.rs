@@ -80,6 +80,23 @@ impl Delivery {
             desk.put_at_the_end(&inner, copy::to_deliver_again(&inner.properties, attempts, here)).await;
         }));
     }
+
+    /// Not by `basic.reject`, which drops the message where its queue has no dead-letter exchange. A crash between the two
+    /// leaves a copy too many, and never one too few.
+    async fn copy_and_acknowledge(&self, why: &str) -> Result<(), Error> {
+        // Without its channel the broker has it back already, and it may have been copied before.
+        if !self.inner.acker.usable() {
+            return Err(Error::Ended);
+        }
+        let copy = copy::dead_letter(&self.inner.properties, why);
+        match self.desk.line.publish(&self.desk.dead_letters, copy, self.inner.data.clone()).await {
+            Ok(()) => acknowledge(&self.inner.acker).await,
+            Err(PublishError::NotPublished(error) | PublishError::Unknown(error)) => {
+                self.is_stuck.store(true, Ordering::SeqCst);
+                Err(error)
+            }
+        }
+    }
 }
 
 impl Desk {
@@ -128,7 +145,8 @@ impl Message for Delivery {
     ///
     /// [`Error::Ended`] and [`Error::Client`] when the channel has ended. The broker delivers the message again.
     async fn acknowledge(&self) -> Result<(), Error> {
-        if self.settlement.settle() { acknowledge(&self.inner.acker).await } else { Ok(()) }
+        // What has failed here will fail again, and is not to pass for a success then.
+        self.settlement.by(acknowledge(&self.inner.acker)).await
     }
 
     /// Holds the message in the background, since AMQP cannot wait, and puts it at the end of its queue when the time is
@@ -176,20 +194,7 @@ impl Message for Delivery {
     ///
     /// When the future is dropped, there may be a copy, and the message is not settled.
     async fn dead_letter(&self, why: &str) -> Result<(), Error> {
-        let Some(attempt) = self.settlement.begin() else { return Ok(()) };
-        // Not by `basic.reject`, which drops the message where its queue has no dead-letter exchange. A crash between the
-        // two leaves a copy too many, and never one too few.
-        let copy = copy::dead_letter(&self.inner.properties, why);
-        match self.desk.line.publish(&self.desk.dead_letters, copy, self.inner.data.clone()).await {
-            Ok(()) => {
-                attempt.finish();
-                acknowledge(&self.inner.acker).await
-            }
-            Err(PublishError::NotPublished(error) | PublishError::Unknown(error)) => {
-                self.is_stuck.store(true, Ordering::SeqCst);
-                Err(error)
-            }
-        }
+        self.settlement.by(self.copy_and_acknowledge(why)).await
     }
 }
 

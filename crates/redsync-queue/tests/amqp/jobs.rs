@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use redsync_core::ErrorKind;
 use redsync_queue::{
-    Carrier, Envelope, HandOverError, Message, NotLocked, Outcome, Policy, Told, WHY_HEADER, Worker,
-    hand_over,
+    Carrier, Envelope, HandOverError, Message, NotLocked, Outcome, Policy, Told, Untold, WHY_HEADER, Work,
+    Worker, hand_over,
 };
 use redsync_queues::server::{Proxy, RabbitMq};
 
@@ -68,6 +68,35 @@ async fn a_job_that_always_fails_is_given_up_and_what_waits_for_its_lock_is_no_a
         assert_eq!(*dead.properties.headers(), Some(expected), "who puts it back begins anew");
         shop.end(connection, consumer).await;
         shop.assert_is_empty().await;
+    }
+}
+
+#[tokio::test]
+async fn whose_connection_was_cut_is_told_that_the_broker_has_not_heard() {
+    for is_done in [true, false] {
+        let (shop, (redsync, nodes)) = (Shop::new().await, redsync());
+        let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
+        let publisher = shop.publisher().await;
+        let guard = lock(&redsync).await;
+        hand_over(guard, WAIT, |token| publisher.publish(headers_with(&token), BODY))
+            .await
+            .expect("published");
+        let connection = connect(&RabbitMq::url_of(proxy.port())).await;
+        let (_connection, mut consumer) = shop.consumer_over(connection, &shop.subscription()).await;
+        let delivery = receive(&mut consumer).await;
+        let handler = async |work: Work| {
+            work.give_up("no paper");
+            proxy.cut();
+            assert!(soon(consumer.receive()).await.is_err(), "it has noticed by now");
+            if is_done { Ok(()) } else { Err(()) }
+        };
+        let processed = soon(Worker::new(redsync.clone()).process(&delivery, handler)).await;
+        assert!(matches!(processed.told, Err(Untold::Failed(_))), "{processed:?}");
+        redsync.settled().await;
+        assert!(nodes.iter().all(|node| node.get(NAME).is_none()));
+        assert!(shop.take(&shop.dead_letters).await.is_none());
+        let (_connection, mut consumer) = shop.consumer().await;
+        assert!(receive(&mut consumer).await.is_redelivered());
     }
 }
 
