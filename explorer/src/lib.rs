@@ -27,6 +27,8 @@ pub mod searches;
 mod trace;
 mod world;
 
+#[path = "../../crates/redsync-core/src/bell.rs"]
+mod bell;
 /// The façade's own record of a held lock, and what is to be released of it; they name what they need by these paths.
 #[expect(dead_code, reason = "the façade uses more of it")]
 #[path = "../../crates/redsync-core/src/held.rs"]
