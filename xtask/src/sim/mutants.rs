@@ -91,8 +91,8 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "the chosen value is ignored" ("go-redsync"):
         PLAN: "exact: settings.exact.clone()," => "exact: None,";
     "milliseconds sent as seconds" ("redis-lock"):
-        COMMAND: "Arg::Owned(ttl.as_millis().to_string()),\n            ]),"
-            => "Arg::Owned((ttl.as_millis() * 1000).to_string()),\n            ]),";
+        COMMAND: "number(ttl.as_millis()),\n            ]),\n            Self::Release"
+            => "number(ttl.as_millis() * 1000),\n            ]),\n            Self::Release";
     "no clean-up after a failed acquire" ("distributed-lock-redis") ["solo-exact"]:
         ATTEMPT: "        for node in self.round.granted().union(doubtful).iter() {\n            self.undo.want(node);\n        }\n"
             => "        let _ = doubtful;\n";
