@@ -90,8 +90,9 @@ impl Mutex {
                 let held = Held::new(Arc::clone(&self.name), lease);
                 let lasts = Lasting { nodes: self.world.all_nodes(), until: self.world.until_over(token) };
                 let held = Arc::new(held.adopted(token.secret().clone(), token.parts().exact, lasts));
-                drop(drive.following(Arc::clone(&held)));
-                Ok(Guard::new(Arc::clone(&self.world), held, settings, None))
+                drive.follow(Arc::clone(&held));
+                let now = self.world.runtime.now();
+                Ok(Guard::new(Arc::clone(&self.world), held, settings, None, now))
             }
             Err(failure) => Err(Error::transfer(&self.world, &self.name, "adopt", failure)),
         }

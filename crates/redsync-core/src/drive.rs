@@ -141,42 +141,40 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
     }
 
     /// Leaves this place in the line for its lock once all that there is to send has been sent.
-    #[must_use]
-    pub(crate) fn leaving(mut self, place: Option<Place>) -> Self {
+    pub(crate) fn leave(&mut self, place: Option<Place>) {
         if let Some(engine) = &mut self.engine {
             engine.place = place;
         }
-        self
     }
 
     /// Keeps in step with this lock from now on: reports the nodes that come to hold it, and tells the machine when
     /// it is given back.
-    #[must_use]
-    pub(crate) fn following(self, held: Arc<Held>) -> Self {
-        let number = held.next_number();
-        self.following_as(number, held)
+    pub(crate) fn follow(&mut self, held: Arc<Held>) {
+        self.follow_as(held.next_number(), held);
     }
 
     /// The same by a number that was drawn before.
-    #[must_use]
-    pub(crate) fn following_as(mut self, number: u64, held: Arc<Held>) -> Self {
+    pub(crate) fn follow_as(&mut self, number: u64, held: Arc<Held>) {
         if let Some(engine) = &mut self.engine {
             let mut state = held.state();
             state.note(&engine.machine, number);
             drop(state);
             engine.following = Some(Following { given_back: None, held, number, told: None });
         }
-        self
     }
 }
 
 impl<M: Machine + Send + Unpin + 'static> Drop for Drive<M> {
     fn drop(&mut self) {
-        if let Some(mut engine) = self.engine.take() {
-            if engine.is_waited_for {
-                engine.tell(Some(Event::Cancel));
-                engine.is_waited_for = false;
-            }
+        let Some(engine) = &mut self.engine else { return };
+        if engine.is_waited_for {
+            engine.tell(Some(Event::Cancel));
+            engine.is_waited_for = false;
+        }
+        if engine.leave_result() {
+            return;
+        }
+        if let Some(engine) = self.engine.take() {
             engine.detach();
         }
     }
@@ -329,22 +327,20 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
         }
     }
 
-    /// Goes on in the background, unless nothing is left to do.
+    /// Goes on in the background.
     fn detach(mut self) {
-        if !self.leave_result() {
-            let mut running = Some(self.world.tasks.start());
-            let runtime = Arc::clone(&self.world.runtime);
-            runtime.spawn(Box::pin(async move {
-                poll_fn(|cx| {
-                    let settled = self.poll_settled(cx);
-                    // A process that ends does not wait for it.
-                    running = running.take().filter(|_| !self.machine.lingers());
-                    settled
-                })
-                .await;
-                drop(running);
-            }));
-        }
+        let mut running = Some(self.world.tasks.start());
+        let runtime = Arc::clone(&self.world.runtime);
+        runtime.spawn(Box::pin(async move {
+            poll_fn(|cx| {
+                let settled = self.poll_settled(cx);
+                // A process that ends does not wait for it.
+                running = running.take().filter(|_| !self.machine.lingers());
+                settled
+            })
+            .await;
+            drop(running);
+        }));
     }
 
     async fn settled(&mut self) {

@@ -39,9 +39,10 @@ impl Guard {
         held: Arc<Held>,
         settings: Arc<Settings>,
         place: Option<Place>,
+        begun: Moment,
     ) -> Self {
         tracing::debug!(lock = &*held.name, "taken");
-        let watch = Watch::new(&world, &held, Arc::clone(&settings));
+        let watch = Watch::new(&world, &held, Arc::clone(&settings), begun);
         Self { world, held, settings, watch, releases_on_drop: true, place }
     }
 
@@ -174,11 +175,15 @@ impl Guard {
         self.releases_on_drop = false;
         self.watch.set_renewing(false);
         let all = self.world.all_nodes();
-        let target = self.held.give_back(all).at(self.world.runtime.now());
+        let target = self.held.give_back(all);
+        let now = self.world.runtime.now();
+        let target = target.at(now);
         if let Some(token) = target.token_alone(all) {
-            drop(self.world.release(&self.held.name, &self.settings, token));
+            drop(self.world.release(&self.held.name, &self.settings, token, now));
         }
-        self.world.release(&self.held.name, &self.settings, target).leaving(self.place.take())
+        let mut drive = self.world.release(&self.held.name, &self.settings, target, now);
+        drive.leave(self.place.take());
+        drive
     }
 }
 

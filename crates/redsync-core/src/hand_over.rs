@@ -143,8 +143,8 @@ impl Guard {
         let number = target.number;
         let plan = self.world.extend_plan(&self.settings, target, self.world.runtime.now());
         let plan = ExtendPlan { ttl: wait, revive: false, fills, wait_for_all: true, ..plan };
-        let drive = self.world.extend_by(&self.held.name, plan);
-        let mut drive = drive.following_as(number, Arc::clone(&self.held));
+        let mut drive = self.world.extend_by(&self.held.name, plan);
+        drive.follow_as(number, Arc::clone(&self.held));
         let valid_until = drive.result().await?;
         // An extension in the background may have found it lost meanwhile.
         if self.held.hand_over() { Ok(valid_until) } else { Err(ExtendFailure::found_meanwhile()) }

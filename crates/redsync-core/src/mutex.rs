@@ -263,9 +263,9 @@ impl Mutex {
         let Some(mut entry) = queue.entry(stop.as_mut()).await else {
             return Err(Error::cancelled(&self.name));
         };
-        let mut drive = self.world.acquire(&self.name, &settings, entry.tries, begun);
+        let mut drive = self.world.acquire(&self.name, &settings, entry.tries, begun, entry.since);
         match drive.result_unless(stop, Some(&mut entry.lookout)).await {
-            Ok(lease) => Ok(self.hold(lease, settings, drive, entry)),
+            Ok(lease) => Ok(self.hold(lease, settings, &mut drive, entry)),
             Err(failure) => {
                 Err(Error::acquire(&self.world, &self.name, failure).queued(settings.tries - entry.tries))
             }
@@ -310,7 +310,7 @@ impl Mutex {
     /// When the future is dropped, the release goes on in the background.
     pub async fn unlock(&self) -> Result<Released, Error> {
         let (settings, target) = self.by_value()?;
-        let mut drive = self.world.release(&self.name, &settings, target);
+        let mut drive = self.world.release(&self.name, &settings, target, self.world.runtime.now());
         let result = drive.result().await;
         result.map_err(|failure| Error::release(&self.world, &self.name, failure))
     }
@@ -326,13 +326,14 @@ impl Mutex {
         &self,
         lease: Lease,
         settings: Arc<Settings>,
-        drive: Drive<Acquire<Generator>>,
+        drive: &mut Drive<Acquire<Generator>>,
         entry: Entry,
     ) -> Guard {
         let held = Arc::new(Held::new(Arc::clone(&self.name), lease));
-        let place = entry.hold(&held, self.world.runtime.now());
-        drop(drive.following(Arc::clone(&held)));
-        Guard::new(Arc::clone(&self.world), held, settings, place)
+        let now = self.world.runtime.now();
+        let place = entry.hold(&held, now);
+        drive.follow(Arc::clone(&held));
+        Guard::new(Arc::clone(&self.world), held, settings, place, now)
     }
 }
 

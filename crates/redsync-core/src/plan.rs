@@ -18,15 +18,15 @@ use crate::{
 };
 
 impl World {
-    /// Starts to take the lock called `name`, with so many tries, for a call that began at `begun`.
+    /// Starts at `now` to take the lock called `name`, with so many tries, for a call that began at `begun`.
     pub(crate) fn acquire(
         self: &Arc<Self>,
         name: &Arc<str>,
         settings: &Settings,
         tries: u32,
         begun: Moment,
+        now: Moment,
     ) -> Drive<Acquire<Generator>> {
-        let now = self.runtime.now();
         let plan = AcquirePlan {
             quorum: self.quorum,
             ttl: settings.ttl,
@@ -67,7 +67,9 @@ impl World {
         begun: Moment,
     ) -> Drive<Extend<Generator>> {
         let number = target.number;
-        self.extend(&held.name, settings, target, begun).following_as(number, Arc::clone(held))
+        let mut drive = self.extend(&held.name, settings, target, begun);
+        drive.follow_as(number, Arc::clone(held));
+        drive
     }
 
     pub(crate) fn extend_by(self: &Arc<Self>, name: &Arc<str>, plan: ExtendPlan) -> Drive<Extend<Generator>> {
@@ -98,14 +100,15 @@ impl World {
         }
     }
 
-    /// Starts to release the lock called `name`.
+    /// Starts at `now` to release the lock called `name`.
     pub(crate) fn release(
         self: &Arc<Self>,
         name: &Arc<str>,
         settings: &Settings,
         target: Target,
+        now: Moment,
     ) -> Drive<Release<Generator>> {
-        let (now, lasting) = (self.runtime.now(), target.lasts.or(target.former_lasts));
+        let lasting = target.lasts.or(target.former_lasts);
         let plan = ReleasePlan {
             quorum: self.quorum,
             resend: target.resend(settings.node_timeout),

@@ -25,6 +25,7 @@ pub(crate) struct Queue<'a> {
     world: &'a Arc<World>,
     name: &'a Arc<str>,
     settings: &'a Settings,
+    begun: Moment,
     /// When a last try has to begin for its answers to come before the deadline.
     last_at: Option<Moment>,
 }
@@ -32,6 +33,8 @@ pub(crate) struct Queue<'a> {
 /// How to ask for the lock.
 pub(crate) struct Entry {
     pub(crate) tries: u32,
+    /// When its turn came.
+    pub(crate) since: Moment,
     pub(crate) lookout: Lookout,
     place: Option<Place>,
     /// Whether others have had their chance before.
@@ -46,7 +49,7 @@ impl<'a> Queue<'a> {
         begun: Moment,
     ) -> Self {
         let last_at = settings.deadline.map(|deadline| begun.plus(deadline).minus(settings.node_timeout));
-        Self { world, name, settings, last_at }
+        Self { world, name, settings, begun, last_at }
     }
 
     /// Waits in line; `None` when `stop` resolves first.
@@ -55,11 +58,11 @@ impl<'a> Queue<'a> {
         let all = self.settings.tries;
         if all == 1 {
             let place = self.world.lines.join_alone(self.name);
-            return Some(Entry { tries: 1, lookout, place, waited: false });
+            return Some(Entry { tries: 1, since: self.begun, lookout, place, waited: false });
         }
         let place = self.world.lines.join(self.name);
-        let mut turn = place.turn_at(self.world.runtime.now());
-        let mut tried = 1;
+        let mut turn = place.turn_at(self.begun);
+        let (mut tried, mut since) = (1, self.begun);
         while turn.is_none() && tried < all && !self.is_late() {
             let my_turn = pin!(place.turn(&*self.world.runtime));
             match select(select(my_turn, self.pause(tried)), &mut stop).await {
@@ -67,14 +70,15 @@ impl<'a> Queue<'a> {
                 Either::Left((Either::Right(_), _)) => tried += 1,
                 Either::Right(_) => return None,
             }
+            since = self.world.runtime.now();
         }
         match turn {
             Some(turn) => {
                 let mut entry =
-                    Entry { tries: all - (tried - 1), lookout, place: Some(place), waited: false };
+                    Entry { tries: all - (tried - 1), since, lookout, place: Some(place), waited: false };
                 self.let_others(turn, &mut entry, stop).await.then_some(entry)
             }
-            None => Some(Entry { tries: 1, lookout, place: None, waited: false }),
+            None => Some(Entry { tries: 1, since, lookout, place: None, waited: false }),
         }
     }
 
@@ -92,7 +96,9 @@ impl<'a> Queue<'a> {
             entry.lookout.free().await;
             entry.lookout.free().await;
         });
-        matches!(select(select(free, self.pause(1)), stop).await, Either::Left(_))
+        let is_stopped = matches!(select(select(free, self.pause(1)), stop).await, Either::Right(_));
+        entry.since = self.world.runtime.now();
+        !is_stopped
     }
 
     fn is_late(&self) -> bool {

@@ -17,11 +17,8 @@ use redsync_core::{BoxFuture, Runtime};
 /// # Cancel safety
 ///
 /// A dropped future goes on in the background once it was polled; one that never was is only dropped.
-pub fn deliver<T: 'static>(
-    runtime: Arc<dyn Runtime>,
-    future: impl Future<Output = T> + Send + 'static,
-) -> Deliver<T> {
-    Deliver { future: Some(Box::pin(future)), polled: false, runtime }
+pub fn deliver<T: 'static>(runtime: Arc<dyn Runtime>, future: BoxFuture<'static, T>) -> Deliver<T> {
+    Deliver { future: Some(future), polled: false, runtime }
 }
 
 /// The future of [`deliver`].

@@ -42,11 +42,11 @@ impl<T: Transport> Wired<T> {
 impl<T: Transport> Node for Wired<T> {
     fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
         let (transport, backlog) = (self.transport.clone(), self.backlog.clone());
-        let exchange = async move {
+        let exchange = Box::pin(async move {
             // Kept until the reply is there, also when the caller has gone.
             let _place = backlog.enter()?;
             transport.send(request).await
-        };
+        });
         Box::pin(deliver(Arc::clone(&self.runtime), exchange))
     }
 

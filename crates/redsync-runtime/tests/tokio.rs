@@ -79,10 +79,13 @@ async fn what_is_dropped_after_its_first_poll_is_delivered() {
     let runtime = Arc::new(TokioRuntime::current().unwrap());
     let (start, started) = oneshot::channel();
     let (end, ended) = oneshot::channel();
-    let mut call = deliver(runtime, async move {
-        started.await.unwrap();
-        end.send(()).unwrap();
-    });
+    let mut call = deliver(
+        runtime,
+        Box::pin(async move {
+            started.await.unwrap();
+            end.send(()).unwrap();
+        }),
+    );
     assert!(futures_util::poll!(&mut call).is_pending());
     drop(call);
     start.send(()).unwrap();

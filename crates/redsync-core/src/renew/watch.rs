@@ -20,10 +20,10 @@ pub(crate) struct Watch {
 pub(super) struct Wanted<'a>(&'a Watch);
 
 impl Watch {
-    /// Watches a lock from now on, and has it extended if the settings say so.
-    pub(crate) fn new(world: &Arc<World>, held: &Arc<Held>, settings: Arc<Settings>) -> Self {
-        let (begun, entry) = (world.runtime.now(), OnceLock::new());
-        let watch = Self { world: Arc::clone(world), held: Arc::clone(held), settings, begun, entry };
+    /// Watches a lock that is held since `begun`, and has it extended if the settings say so.
+    pub(crate) fn new(world: &Arc<World>, held: &Arc<Held>, settings: Arc<Settings>, begun: Moment) -> Self {
+        let (world, held, entry) = (Arc::clone(world), Arc::clone(held), OnceLock::new());
+        let watch = Self { world, held, settings, begun, entry };
         if watch.settings.auto_extend {
             watch.add_one();
         }

@@ -16,7 +16,7 @@ use super::*;
 #[test]
 fn a_call_that_ends_in_place_spawns_nothing() {
     let runtime = Arc::new(Recorder::default());
-    let call = deliver(runtime.clone(), async { 7 });
+    let call = deliver(runtime.clone(), Box::pin(async { 7 }));
     assert_eq!(call.now_or_never(), Some(7));
     assert_eq!(runtime.spawned(), 0);
 }
@@ -26,10 +26,13 @@ fn a_call_dropped_after_its_first_poll_runs_to_its_end() {
     let runtime = Arc::new(Recorder::default());
     let (start, started) = oneshot::channel();
     let (end, mut ended) = oneshot::channel();
-    let mut call = deliver(runtime.clone(), async move {
-        started.await.unwrap();
-        end.send(()).unwrap();
-    });
+    let mut call = deliver(
+        runtime.clone(),
+        Box::pin(async move {
+            started.await.unwrap();
+            end.send(()).unwrap();
+        }),
+    );
     assert_eq!((&mut call).now_or_never(), None);
     drop(call);
     assert_eq!(runtime.spawned(), 1);
@@ -41,14 +44,14 @@ fn a_call_dropped_after_its_first_poll_runs_to_its_end() {
 #[test]
 fn a_call_that_was_never_polled_is_only_dropped() {
     let runtime = Arc::new(Recorder::default());
-    drop(deliver(runtime.clone(), async {}));
+    drop(deliver(runtime.clone(), Box::pin(async {})));
     assert_eq!(runtime.spawned(), 0);
 }
 
 #[test]
 fn a_call_dropped_while_its_owner_unwinds_runs_to_its_end() {
     let runtime = Arc::new(Recorder::default());
-    let mut call = deliver(runtime.clone(), pending::<()>());
+    let mut call = deliver(runtime.clone(), Box::pin(pending::<()>()));
     let outcome = catch_unwind(AssertUnwindSafe(move || {
         assert_eq!((&mut call).now_or_never(), None);
         panic!("the owner's own mishap");
@@ -60,7 +63,7 @@ fn a_call_dropped_while_its_owner_unwinds_runs_to_its_end() {
 #[test]
 fn a_call_that_panicked_itself_is_not_run_again() {
     let runtime = Arc::new(Recorder::default());
-    let call: Deliver<()> = deliver(runtime.clone(), async { panic!("a fault in the call") });
+    let call: Deliver<()> = deliver(runtime.clone(), Box::pin(async { panic!("a fault in the call") }));
     assert!(catch_unwind(AssertUnwindSafe(|| call.now_or_never())).is_err());
     assert_eq!(runtime.spawned(), 0);
 }
