@@ -245,7 +245,7 @@ impl<S: Source> Acquire<S> {
                 self.last_answers = answers;
             } else {
                 let last = self.last_answers.iter_mut().zip(answers);
-                last.for_each(|(last, answer)| update(last, answer, time_is_over));
+                last.for_each(|(last, answer)| last.update(answer, time_is_over));
             }
         }
     }
@@ -344,18 +344,6 @@ impl<S: Source> Acquire<S> {
             index += 1;
             index > current || !attempt.is_settled()
         });
-    }
-}
-
-/// What a node last said. That it was left out, or that the round was decided before it had answered, is no news.
-fn update(last: &mut Answer, answer: Answer, time_is_over: bool) {
-    let no_news = match answer {
-        Answer::NotAsked => true,
-        Answer::Open => !time_is_over,
-        Answer::Granted | Answer::Refused(_) | Answer::Failed(_) | Answer::Unknown(_) => false,
-    };
-    if !no_news {
-        *last = answer;
     }
 }
 

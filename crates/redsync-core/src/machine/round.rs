@@ -23,6 +23,21 @@ pub enum Answer {
     Unknown(NodeError),
 }
 
+impl Answer {
+    /// Takes in what the node has said since. That it was left out, or that the round was decided before it had answered,
+    /// is no news.
+    pub(super) fn update(&mut self, answer: Self, time_is_over: bool) {
+        let no_news = match answer {
+            Self::NotAsked => true,
+            Self::Open => !time_is_over,
+            Self::Granted | Self::Refused(_) | Self::Failed(_) | Self::Unknown(_) => false,
+        };
+        if !no_news {
+            *self = answer;
+        }
+    }
+}
+
 impl From<Outcome> for Answer {
     fn from(outcome: Outcome) -> Self {
         match outcome {
