@@ -244,6 +244,19 @@ fn bad_input_is_refused_before_anything_is_sent() {
     assert!(quorum.nodes[0].calls().is_empty(), "nothing was sent");
 }
 
+/// What options mean is found out once, and anew after each change.
+#[test]
+fn an_option_that_is_changed_after_a_call_counts_for_the_next() {
+    let quorum = Quorum::of(1);
+    let mutex = quorum.mutex();
+    quorum.block_on(mutex.lock()).expect("free").leave();
+    assert!(matches!(mutex.clone().tries(0).check(), Err(InvalidOption::Tries("tries"))));
+    assert!(matches!(mutex.clone().ttl(ms(0)).check(), Err(InvalidOption::Ttl(_))));
+    let value = mutex.clone().with_value("mine").tries(1);
+    assert_eq!(quorum.block_on(value.lock()).expect_err("held").kind(), ErrorKind::Taken);
+    mutex.check().expect("as it was");
+}
+
 #[test]
 fn impossible_quorums_are_refused() {
     let runtime = VirtualRuntime::new(0);
