@@ -17,7 +17,7 @@ use common::{NAME, Quorum, ms};
 use redsync_core::{BoxFuture, ErrorKind, Guard, InvalidOption, Moment, Redsync, Runtime};
 use redsync_testkit::{
     cancel::drop_after,
-    memory::{Loss, MemoryNode},
+    memory::{ErrorReply, Loss, MemoryNode},
     virtual_time::VirtualRuntime,
 };
 
@@ -247,6 +247,9 @@ fn numbers_rise_whatever_a_minority_does() {
 fn who_has_waited_proposes_the_time_of_the_try() {
     let quorum = Quorum::of(3);
     quorum.nodes.iter().for_each(|node| node.set(NAME, "a plain lock's", Some(ms(1000))));
+    // Nobody tells when that is over.
+    let refusal = || ErrorReply::new("NOPERM", "this user has no permissions to run the 'pttl' command");
+    quorum.nodes.iter().for_each(|node| node.refuse("PTTL", refusal()));
     let patient = quorum.other_process();
     let mutex = patient.mutex(NAME).fenced().retry_delay(ms(700));
     let holding = async {
