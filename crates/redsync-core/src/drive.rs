@@ -60,7 +60,7 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
                     Poll::Pending => {}
                 }
                 let pausing = lookout.as_mut().filter(|_| self.is_pausing());
-                if pausing.is_none_or(|lookout| lookout.poll_free(cx).is_pending()) {
+                if pausing.is_none_or(|lookout| lookout.poll_free(self.is_taken(), cx).is_pending()) {
                     return Poll::Pending;
                 }
                 self.tell(Event::MayBeFree);
@@ -71,6 +71,10 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
 
     fn is_pausing(&self) -> bool {
         self.engine.as_ref().is_some_and(|engine| engine.waits_for == WaitReason::RetryDelay)
+    }
+
+    fn is_taken(&self) -> bool {
+        self.machine().is_some_and(M::is_taken)
     }
 
     /// The machine's result, which it is told to come to when `stop` resolves first. In its pauses it is told when the lock

@@ -7,26 +7,41 @@ use std::{
     time::Duration,
 };
 
-use crate::{BoxFuture, Hint, NodeError, few::Few, machine::NodeSet, redsync::World};
+use crate::{BoxFuture, Hint, Moment, NodeError, few::Few, machine::NodeSet, redsync::World};
 
 /// From the second time in a row on that somebody else was quicker, the longest pause is as many times this. Of a hundred
 /// processes each then stands back for a hundred times as long as of one, and a few of them ask at a time.
 const PAUSE: Duration = Duration::from_millis(1);
 /// The least pause between two tries by default, beyond which polling would be quicker.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-/// After how long a node that could not tell is asked again.
+/// After how long a node that could not tell is asked again, and when the lock is asked for again where it is free and too
+/// few nodes grant it to anybody.
 const RETRY: Duration = Duration::from_secs(1);
+/// The least time from one look at a node to the next.
+const LEAST: Duration = Duration::from_millis(1);
 
 /// Watches the key of one lock at all nodes that can tell.
 pub(crate) struct Lookout {
     world: Arc<World>,
     name: Arc<str>,
-    watches: Few<BoxFuture<'static, (usize, Result<Hint, NodeError>)>>,
+    watches: Few<BoxFuture<'static, Told>>,
+    /// The nodes that `watches` are at.
+    watched: NodeSet,
+    /// Those that could not tell the last time.
+    deaf: NodeSet,
     /// Where the lock may be free.
     free: NodeSet,
     /// How often in a row it has said so in vain.
     in_vain: u32,
     state: State,
+}
+
+/// What a node has told.
+struct Told {
+    node: usize,
+    hint: Result<Hint, NodeError>,
+    /// When it was looked at.
+    begun: Moment,
 }
 
 enum State {
@@ -38,15 +53,15 @@ enum State {
 
 impl Lookout {
     pub(crate) fn new(world: Arc<World>, name: Arc<str>) -> Self {
-        let watches = Few::new();
-        Self { world, name, watches, free: NodeSet::EMPTY, in_vain: 0, state: State::Off }
+        let (watches, none) = (Few::new(), NodeSet::EMPTY);
+        Self { world, name, watches, watched: none, deaf: none, free: none, in_vain: 0, state: State::Off }
     }
 
-    /// Whether enough nodes can tell.
+    /// Whether enough nodes can tell, as far as is known.
     pub(crate) fn can_tell(&mut self) -> bool {
         self.watch();
-        let against = self.world.seats.len() - self.watches.len();
-        !self.world.quorum.is_blocked_by(against)
+        let can = self.watched.union(self.free).without(self.deaf);
+        !self.world.quorum.is_blocked_by(self.world.seats.len() - can.len())
     }
 
     /// Whether it has been asked at all.
@@ -54,16 +69,22 @@ impl Lookout {
         self.in_vain > 0 || !matches!(self.state, State::Off)
     }
 
-    /// Resolves when a quorum may be free.
-    pub(crate) async fn free(&mut self) {
-        poll_fn(|cx| self.poll_free(cx)).await;
+    /// Resolves when a quorum may be free, or to `false` when too few nodes can tell.
+    pub(crate) async fn is_free(&mut self) -> bool {
+        poll_fn(|cx| match self.poll_free(true, cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending if !self.can_tell() => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
-    /// Ready when a quorum may be free. Asked again after that, it takes the first time for having been in vain.
-    pub(crate) fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when a quorum may be free. Asked again after that, it takes the first time for having been in vain; `is_taken`
+    /// says whether that was because of rivals.
+    pub(crate) fn poll_free(&mut self, is_taken: bool, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match &mut self.state {
-                State::Off => match self.pause() {
+                State::Off => match self.pause(is_taken) {
                     Some(pause) => self.state = State::Pausing(pause),
                     None => self.watch(),
                 },
@@ -72,7 +93,7 @@ impl Lookout {
                     Poll::Pending => return Poll::Pending,
                 },
                 State::Watching => match self.watches.poll_next(cx) {
-                    Poll::Ready((node, hint)) => self.note(node, hint),
+                    Poll::Ready(told) => self.note(told),
                     // Where no node tells anything any more, who waits polls.
                     Poll::Pending => return Poll::Pending,
                 },
@@ -85,15 +106,18 @@ impl Lookout {
         }
     }
 
-    /// Forgets what the nodes have told, so that they are asked anew.
+    /// Asks those anew that have told something. The others are watched still.
     pub(crate) fn end(&mut self) {
-        self.watches.clear();
         (self.free, self.state) = (NodeSet::EMPTY, State::Off);
     }
 
     fn watch(&mut self) {
         if !matches!(self.state, State::Watching) {
-            (0..self.world.seats.len()).for_each(|node| self.watch_at(node, Duration::ZERO));
+            self.world
+                .all_nodes()
+                .without(self.watched)
+                .iter()
+                .for_each(|node| self.watch_at(node, Duration::ZERO));
             self.state = State::Watching;
         }
     }
@@ -101,12 +125,14 @@ impl Lookout {
     fn watch_at(&mut self, node: usize, after: Duration) {
         let seat = self.world.seats.get(node);
         if let Some(watch) = seat.and_then(|seat| seat.node().watch(Arc::clone(&self.name))) {
-            let pause = (!after.is_zero()).then(|| self.sleep(after));
+            let runtime = Arc::clone(&self.world.runtime);
+            self.watched.insert(node);
             self.watches.push(Box::pin(async move {
-                if let Some(pause) = pause {
-                    pause.await;
+                if !after.is_zero() {
+                    runtime.sleep_until(runtime.now().plus(after)).await;
                 }
-                (node, watch.await)
+                let begun = runtime.now();
+                Told { node, hint: watch.await, begun }
             }));
         }
     }
@@ -117,19 +143,28 @@ impl Lookout {
 
     /// Who was too late the last time takes a look first: a lock that changes hands within another process changes, and is
     /// never free for long.
-    fn note(&mut self, node: usize, hint: Result<Hint, NodeError>) {
+    fn note(&mut self, Told { node, hint, begun }: Told) {
+        self.watched.remove(node);
+        self.deaf.remove(node);
         match hint {
-            Ok(Hint::Changed) if self.in_vain > 0 => self.watch_at(node, Duration::ZERO),
+            Ok(Hint::Changed) if self.in_vain > 0 => {
+                let since = self.world.runtime.now().since(begun);
+                self.watch_at(node, LEAST.saturating_sub(since));
+            }
             Ok(Hint::Free | Hint::Changed) => self.free.insert(node),
             Err(error) => {
                 tracing::debug!(lock = &*self.name, node, %error, "cannot be watched for now");
+                self.deaf.insert(node);
                 self.watch_at(node, RETRY);
             }
         }
     }
 
     /// Where many are after the lock, some of them stand back for a moment: somebody else uses it meanwhile.
-    fn pause(&self) -> Option<BoxFuture<'static, ()>> {
+    fn pause(&self, is_taken: bool) -> Option<BoxFuture<'static, ()>> {
+        if self.in_vain > 0 && !is_taken {
+            return Some(self.sleep(RETRY));
+        }
         let times = Some(self.in_vain).filter(|times| *times >= 2)?;
         let longest = PAUSE.saturating_mul(times).min(LONGEST_PAUSE);
         let part = (self.world.runtime.random() >> 32) as u32;

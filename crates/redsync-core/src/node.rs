@@ -31,7 +31,7 @@ pub trait Node: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Why nobody can tell for now. It is asked again by the next try.
+    /// Why nobody can tell for now. It is asked again a second later.
     ///
     /// # Cancel safety
     ///

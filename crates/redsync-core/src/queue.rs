@@ -1,6 +1,11 @@
 //! [`Queue`]: what a call does until it is its turn to ask for a lock.
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::{Future, pending},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::{Either, select};
 
@@ -85,20 +90,17 @@ impl<'a> Queue<'a> {
     /// Lets others have their chance, where it is due; says whether it was not stopped.
     async fn let_others(&self, turn: Turn, entry: &mut Entry, stop: impl Future + Unpin) -> bool {
         let Turn::AfterOthers { is_long } = turn else { return true };
-        let can_tell = entry.lookout.can_tell();
-        if !can_tell && !is_long {
+        if !entry.lookout.can_tell() && !is_long {
             return true;
         }
-        entry.waited = true;
-        // Others get to know of it half a round trip later than the nodes, and then mostly take a look before they ask.
-        // So does this call, which has sent the release: two looks later they are even.
-        let free = pin!(async {
-            entry.lookout.free().await;
-            entry.lookout.free().await;
-        });
-        let is_stopped = matches!(select(select(free, self.pause(1)), stop).await, Either::Right(_));
+        let chance = pin!(others_chance(&mut entry.lookout, is_long));
+        entry.waited = match select(select(chance, self.pause(1)), stop).await {
+            Either::Left((Either::Left((is_had, _)), _)) => is_had,
+            Either::Left((Either::Right(_), _)) => true,
+            Either::Right(_) => return false,
+        };
         entry.since = self.world.runtime.now();
-        !is_stopped
+        true
     }
 
     fn is_late(&self) -> bool {
@@ -120,4 +122,20 @@ impl Entry {
         let waited = self.waited || self.lookout.is_used();
         self.place.inspect(|place| place.hold(held, waited, now))
     }
+}
+
+/// Resolves when others have had their chance; to `false` where they cannot be told that the lock is free, and nothing is
+/// to be waited for but the time for a few polls, if that `is_long` due.
+///
+/// Others get to know of it half a round trip later than the nodes, and then mostly take a look before they ask. So does
+/// this call, which has sent the release: two looks later they are even.
+async fn others_chance(lookout: &mut Lookout, is_long: bool) -> bool {
+    let is_told = lookout.is_free().await && lookout.is_free().await;
+    if !is_told && is_long {
+        return pending().await;
+    }
+    if !is_told {
+        lookout.end();
+    }
+    is_told
 }

@@ -385,6 +385,14 @@ impl<S: Source> Machine for Acquire<S> {
         self.absent
     }
 
+    fn is_taken(&self) -> bool {
+        let failed = self
+            .last_answers
+            .iter()
+            .filter(|answer| matches!(answer, Answer::Open | Answer::Failed(_) | Answer::Unknown(_)));
+        !self.plan.quorum.is_blocked_by(failed.count())
+    }
+
     fn in_doubt(&self) -> Vec<(Value, NodeSet)> {
         let exact = self.attempts.iter().filter(|attempt| attempt.exact);
         exact.map(|attempt| (attempt.value.clone(), attempt.in_doubt())).collect()

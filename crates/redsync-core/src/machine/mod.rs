@@ -93,6 +93,12 @@ pub trait Machine {
         NodeSet::EMPTY
     }
 
+    /// Whether the lock may be somebody else's, as far as the nodes have said. Where too many of them failed or said nothing,
+    /// nobody gets it before that changes.
+    fn is_taken(&self) -> bool {
+        true
+    }
+
     /// The values that rivals may use too, each with the nodes where something about it is unanswered or
     /// unconfirmed. The value is not to be used there before that is over.
     fn in_doubt(&self) -> Vec<(Value, NodeSet)> {

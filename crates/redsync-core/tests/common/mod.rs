@@ -6,7 +6,7 @@ pub mod link;
 
 use std::{future::Future, time::Duration};
 
-use redsync_core::{Guard, LockToken, Mutex, Redsync, Runtime as _, wire::Script};
+use redsync_core::{Guard, LockToken, Mutex, Node, Redsync, Runtime as _, wire::Script};
 use redsync_testkit::{memory::MemoryNode, virtual_time::VirtualRuntime};
 
 pub const NAME: &str = "report:7";
@@ -126,7 +126,11 @@ fn prepare(node: &MemoryNode) {
 }
 
 fn client_of(runtime: &VirtualRuntime, nodes: &[MemoryNode]) -> Redsync {
-    Redsync::builder(runtime.shared()).nodes(nodes.iter().cloned()).build().expect("a valid quorum")
+    client_of_nodes(runtime, nodes.iter().cloned())
+}
+
+pub fn client_of_nodes<N: Node>(runtime: &VirtualRuntime, nodes: impl IntoIterator<Item = N>) -> Redsync {
+    Redsync::builder(runtime.shared()).nodes(nodes).build().expect("a valid quorum")
 }
 
 pub const fn ms(millis: u64) -> Duration {
