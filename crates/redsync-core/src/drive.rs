@@ -271,10 +271,12 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
             return Poll::Ready(None);
         }
         if let Poll::Ready((id, outcome)) = self.calls.poll_next(cx) {
+            // Others have heard of it as well.
+            self.place = None;
             return Poll::Ready(Some(Event::Reply { id, outcome }));
         }
         // Each call has been polled by now, and what comes next over its connection is executed after it.
-        self.place = None;
+        self.place.as_mut().into_iter().for_each(Place::leave);
         let runtime = &self.world.runtime;
         if let Some((at, timer)) = &mut self.timer
             && timer.get_or_insert_with(|| runtime.sleep_until(*at)).as_mut().poll(cx).is_ready()

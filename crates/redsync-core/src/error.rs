@@ -198,10 +198,11 @@ impl Error {
         Self(Box::new(Inner { kind, name, operation, ending, tries, deadline_exceeded, nodes, source }))
     }
 
-    /// It has spent so many of its tries in the line of this process.
+    /// It has spent so many more tries in the line of this process.
     pub(crate) fn queued(mut self, tries: u32) -> Self {
         if tries > 0 {
-            self.0.ending.push_str(", most of the time behind other calls of this process");
+            let part = if tries >= self.0.tries { "most" } else { "some" };
+            self.0.ending.push_str(&format!(", {part} of the time behind other calls of this process"));
         }
         self
     }

@@ -25,14 +25,6 @@ impl<F: Future + Unpin> Few<F> {
         self.0.push(future);
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     /// The output of the first one that has come to its end, which is taken out. While there is none, each has been polled.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
         for (index, future) in self.0.iter_mut().enumerate() {

@@ -188,6 +188,11 @@ impl Held {
         self.state().valid_until()
     }
 
+    /// When it is over by time, whether or not it has ended before.
+    pub(crate) fn over_at(&self) -> Moment {
+        self.state().valid_until
+    }
+
     /// Takes in the successful extension of this number, and says whether the lock is held by it. A validity only grows, and
     /// one that has ended does not come back.
     pub(crate) fn prolong(&self, number: u64, valid_until: Moment, now: Moment) -> bool {

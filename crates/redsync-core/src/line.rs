@@ -2,12 +2,15 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    future::pending,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use event_listener::Event;
+use futures_util::future::select;
 
 use crate::{Moment, Runtime, held::Held};
 
@@ -22,13 +25,17 @@ const TIME_IN_A_ROW: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     by_name: Mutex<BTreeMap<Arc<str>, Line>>,
+    /// How many places there have been, of all lines: one that was taken out of its line may outlast that line, and is not to
+    /// be mistaken for one in the next.
+    places: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Line {
     /// The first one asks for the lock or holds it.
     slots: VecDeque<Slot>,
-    numbers: u64,
+    /// How many have left whose release has not been answered yet: nobody else can have heard of it.
+    leaving: usize,
     /// How often the lock has gone from one to the next without a chance for others, and since when.
     in_a_row: u32,
     since: Option<Moment>,
@@ -43,13 +50,14 @@ struct Slot {
     holds: Option<Arc<Held>>,
 }
 
-/// A place in a line, which is left when it is dropped.
+/// A place in a line, which is left when it is dropped, or before.
 #[derive(Debug)]
 pub(crate) struct Place {
     lines: Arc<Lines>,
     name: Arc<str>,
     number: u64,
     moves: Option<Arc<Event>>,
+    has_left: bool,
 }
 
 /// How to ask for a lock.
@@ -69,16 +77,15 @@ impl Lines {
     pub(crate) fn join(self: &Arc<Self>, name: &Arc<str>) -> Place {
         let mut by_name = self.by_name();
         let line = by_name.entry(Arc::clone(name)).or_default();
-        line.numbers += 1;
-        let number = line.numbers;
+        let number = self.places.fetch_add(1, Ordering::Relaxed);
         let moves = (!line.slots.is_empty()).then(Arc::<Event>::default);
         line.slots.push_back(Slot { number, moves: moves.clone(), holds: None });
-        Place { lines: Arc::clone(self), name: Arc::clone(name), number, moves }
+        Place { lines: Arc::clone(self), name: Arc::clone(name), number, moves, has_left: false }
     }
 
     /// The same where nobody else is there.
     pub(crate) fn join_alone(self: &Arc<Self>, name: &Arc<str>) -> Option<Place> {
-        let is_empty = !self.by_name().contains_key(name);
+        let is_empty = self.by_name().get(name).is_none_or(|line| line.slots.is_empty());
         is_empty.then(|| self.join(name))
     }
 
@@ -90,17 +97,32 @@ impl Lines {
 impl Line {
     /// Whether this one is first by now. A lock whose validity is over holds nobody up, whatever its guard is doing.
     fn is_first(&mut self, number: u64, now: Moment) -> bool {
-        let is_over = |slot: &Slot| slot.holds.as_ref().is_some_and(|held| held.valid_until() <= now);
-        if self.slots.front().is_some_and(is_over) {
+        if self.first_is_over_at().is_some_and(|at| at <= now) {
             self.slots.pop_front();
             self.call_first();
         }
         self.slots.front().is_some_and(|first| first.number == number)
     }
 
+    /// When the lock of the first one is over by time, if it has it. A release that has begun changes nothing of that: it
+    /// has not been sent yet, or else there would be no place any more.
+    fn first_is_over_at(&self) -> Option<Moment> {
+        self.slots.front().and_then(|first| first.holds.as_ref()).map(|held| held.over_at())
+    }
+
     fn call_first(&self) {
         let moves = self.slots.front().and_then(|first| first.moves.as_ref());
         moves.into_iter().for_each(|moves| _ = moves.notify(1));
+    }
+
+    fn remove(&mut self, number: u64) {
+        let Some(index) = self.slots.iter().position(|slot| slot.number == number) else { return };
+        if self.slots.remove(index).is_some_and(|slot| slot.holds.is_some()) {
+            self.in_a_row = self.in_a_row.saturating_add(1);
+        }
+        if index == 0 {
+            self.call_first();
+        }
     }
 
     fn turn(&self, now: Moment) -> Turn {
@@ -115,18 +137,25 @@ impl Line {
 }
 
 impl Place {
-    /// Waits for its turn. That a lock is over by time is seen on the first poll only.
-    pub(crate) async fn turn(&self, runtime: &dyn Runtime) -> Turn {
+    /// Waits for its turn. Looks by itself when the lock of the first one is over by time, or after the time `ttl` whether
+    /// it has it by then.
+    pub(crate) async fn turn(&self, ttl: Duration, runtime: &dyn Runtime) -> Turn {
         loop {
             let moves = self.moves.as_ref().map(|moves| moves.listen());
-            if let Some(turn) = self.turn_at(runtime.now()) {
+            let now = runtime.now();
+            if let Some(turn) = self.turn_at(now) {
                 return turn;
             }
+            let look = runtime.sleep_until(self.first_is_over_at().unwrap_or_else(|| now.plus(ttl)));
             match moves {
-                Some(moves) => moves.await,
-                None => pending().await,
+                Some(moves) => _ = select(moves, look).await,
+                None => look.await,
             }
         }
+    }
+
+    fn first_is_over_at(&self) -> Option<Moment> {
+        self.lines.by_name().get(&self.name).and_then(Line::first_is_over_at)
     }
 
     /// Its turn, if it has come.
@@ -150,19 +179,30 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Makes room for the next one. Until this is dropped the line goes on, also when it is empty: who comes into it comes
+    /// right behind this one, and without a chance for others.
+    pub(crate) fn leave(&mut self) {
+        if !std::mem::replace(&mut self.has_left, true)
+            && let Some(line) = self.lines.by_name().get_mut(&self.name)
+        {
+            line.leaving += 1;
+            line.remove(self.number);
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut by_name = self.lines.by_name();
         let Some(line) = by_name.get_mut(&self.name) else { return };
-        let Some(index) = line.slots.iter().position(|slot| slot.number == self.number) else { return };
-        let had_lock = line.slots.remove(index).is_some_and(|slot| slot.holds.is_some());
-        if had_lock {
-            line.in_a_row = line.in_a_row.saturating_add(1);
+        if self.has_left {
+            line.leaving -= 1;
+        } else {
+            line.remove(self.number);
         }
-        if line.slots.is_empty() {
+        if line.slots.is_empty() && line.leaving == 0 {
             by_name.remove(&self.name);
-        } else if index == 0 {
-            line.call_first();
         }
     }
 }

@@ -214,8 +214,8 @@ impl Mutex {
     /// Calls of the same [`Redsync`](crate::Redsync) get it in their order, and of those that wait only the first one asks.
     /// It asks when the lock may be free, where the nodes [tell](crate::Node::watch), which takes nothing of its tries; and
     /// after each [`retry_delay`](Self::retry_delay), which does. A call that waits behind others gives up when it would if it
-    /// asked, after it has asked once. A lock goes from one call to the next eight times at most before other processes get
-    /// the same chance.
+    /// asked, after it has asked once; before a deadline that is a node time-out ahead, and a quarter of the deadline at the
+    /// most. A lock goes from one call to the next eight times at most before other processes get the same chance.
     ///
     /// # Errors
     ///
@@ -266,9 +266,7 @@ impl Mutex {
         let mut drive = self.world.acquire(&self.name, &settings, entry.tries, begun, entry.since);
         match drive.result_unless(stop, Some(&mut entry.lookout)).await {
             Ok(lease) => Ok(self.hold(lease, settings, &mut drive, entry)),
-            Err(failure) => {
-                Err(Error::acquire(&self.world, &self.name, failure).queued(settings.tries - entry.tries))
-            }
+            Err(failure) => Err(entry.error(&self.world, &self.name, failure)),
         }
     }
 

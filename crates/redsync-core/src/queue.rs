@@ -10,10 +10,11 @@ use std::{
 use futures_util::future::{Either, select};
 
 use crate::{
-    BoxFuture, Moment,
+    BoxFuture, Error, Moment,
     held::Held,
     line::{Place, Turn},
     lookout::Lookout,
+    machine::{AcquireFailure, GaveUp},
     options::Settings,
     redsync::World,
 };
@@ -21,6 +22,8 @@ use crate::{
 /// The least that a try takes of a call that waits in line. One that asks takes a round trip besides its pause, and may
 /// have no pause at all.
 const LEAST: Duration = Duration::from_millis(1);
+/// Of a deadline, what is left for the last try at the most. A node time-out may be longer than the whole.
+const PART_FOR_LAST: u32 = 4;
 
 /// A call before it asks for the lock.
 ///
@@ -31,7 +34,7 @@ pub(crate) struct Queue<'a> {
     name: &'a Arc<str>,
     settings: &'a Settings,
     begun: Moment,
-    /// When a last try has to begin for its answers to come before the deadline.
+    /// When a last try begins, so that its answers come before the deadline.
     last_at: Option<Moment>,
 }
 
@@ -41,6 +44,10 @@ pub(crate) struct Entry {
     /// When its turn came.
     pub(crate) since: Moment,
     pub(crate) lookout: Lookout,
+    /// Whether it asks for the last time before its deadline.
+    is_late: bool,
+    /// How many tries were spent in line.
+    queued: u32,
     place: Option<Place>,
     /// Whether others have had their chance before.
     waited: bool,
@@ -53,7 +60,9 @@ impl<'a> Queue<'a> {
         settings: &'a Settings,
         begun: Moment,
     ) -> Self {
-        let last_at = settings.deadline.map(|deadline| begun.plus(deadline).minus(settings.node_timeout));
+        let last_at = settings
+            .deadline
+            .map(|deadline| begun.plus(deadline).minus(settings.node_timeout.min(deadline / PART_FOR_LAST)));
         Self { world, name, settings, begun, last_at }
     }
 
@@ -63,13 +72,14 @@ impl<'a> Queue<'a> {
         let all = self.settings.tries;
         if all == 1 {
             let place = self.world.lines.join_alone(self.name);
-            return Some(Entry { tries: 1, since: self.begun, lookout, place, waited: false });
+            let since = self.begun;
+            return Some(Entry { tries: 1, since, lookout, is_late: false, queued: 0, place, waited: false });
         }
         let place = self.world.lines.join(self.name);
         let mut turn = place.turn_at(self.begun);
         let (mut tried, mut since) = (1, self.begun);
         while turn.is_none() && tried < all && !self.is_late() {
-            let my_turn = pin!(place.turn(&*self.world.runtime));
+            let my_turn = pin!(place.turn(self.settings.ttl.as_duration(), &*self.world.runtime));
             match select(select(my_turn, self.pause(tried)), &mut stop).await {
                 Either::Left((Either::Left((now, _)), _)) => turn = Some(now),
                 Either::Left((Either::Right(_), _)) => tried += 1,
@@ -77,14 +87,14 @@ impl<'a> Queue<'a> {
             }
             since = self.world.runtime.now();
         }
-        match turn {
-            Some(turn) => {
-                let mut entry =
-                    Entry { tries: all - (tried - 1), since, lookout, place: Some(place), waited: false };
-                self.let_others(turn, &mut entry, stop).await.then_some(entry)
-            }
-            None => Some(Entry { tries: 1, since, lookout, place: None, waited: false }),
-        }
+        let Some(turn) = turn else {
+            let (is_late, place) = (self.is_late(), None);
+            return Some(Entry { tries: 1, since, lookout, is_late, queued: tried, place, waited: false });
+        };
+        let (queued, place) = (tried - 1, Some(place));
+        let tries = all - queued;
+        let mut entry = Entry { tries, since, lookout, is_late: false, queued, place, waited: false };
+        self.let_others(turn, &mut entry, stop).await.then_some(entry)
     }
 
     /// Lets others have their chance, where it is due; says whether it was not stopped.
@@ -117,6 +127,14 @@ impl<'a> Queue<'a> {
 }
 
 impl Entry {
+    /// What the failure of its call is, when the time in line is counted in.
+    pub(crate) fn error(self, world: &World, name: &Arc<str>, mut failure: AcquireFailure) -> Error {
+        if self.is_late && matches!(failure.gave_up, GaveUp::Tries) {
+            failure.gave_up = GaveUp::Deadline;
+        }
+        Error::acquire(world, name, failure).queued(self.queued)
+    }
+
     /// Its place in the line, once it has the lock.
     pub(crate) fn hold(self, held: &Arc<Held>, now: Moment) -> Option<Place> {
         let waited = self.waited || self.lookout.is_used();
