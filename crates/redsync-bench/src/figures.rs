@@ -86,7 +86,8 @@ pub(crate) fn curve(mut times: Vec<Duration>) -> Vec<Point> {
     times.sort_unstable();
     let below = (0..=40).map(|step| 100.0 - 100.0 / 10_f64.powf(f64::from(step) / 10.0));
     // A percentile that less than ten were above is the luck of those few.
-    let seen = |percent: &f64| times.len() as f64 * (100.0 - percent) / 100.0 >= 10.0;
+    let above = |percent: f64| times.len() as f64 * (100.0 - percent) / 100.0;
+    let seen = |percent: &f64| !times.is_empty() && (*percent < 50.0 || above(*percent) >= 10.0);
     below.filter(seen).map(|percent| Point { percent, us: percentile(&times, percent) }).collect()
 }
 
@@ -120,5 +121,8 @@ mod tests {
         let curve = curve((1..=1000).map(Duration::from_micros).collect());
         assert_eq!(curve.first().map(|point| point.percent), Some(0.0));
         assert_eq!(curve.last().map(|point| point.percent.round()), Some(99.0));
+        let short = |times: u64| super::curve((0..times).map(Duration::from_micros).collect());
+        assert_eq!(short(1).last().map(|point| point.percent.round()), Some(50.0));
+        assert!(short(0).is_empty());
     }
 }

@@ -12,6 +12,7 @@ mod figures;
 mod locker;
 mod machine;
 mod measure;
+mod monitor;
 mod report;
 mod stage;
 mod workload;

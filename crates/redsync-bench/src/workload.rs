@@ -13,7 +13,7 @@ mod unreachable;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{BoxError, args::Args, figures::Row};
+use crate::{BoxError, args::Args, figures::Row, machine::Pinned};
 
 /// One thing that is measured.
 pub(crate) struct Workload {
@@ -41,6 +41,17 @@ impl Workload {
 /// One thread, as the floor has it, and nothing left of the one before.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
     new_runtime()?.block_on(work)
+}
+
+/// Measures on one core, servers included, and then on all.
+fn pinned_and_not(
+    measure: impl Fn(&'static str) -> Result<Vec<Row>, BoxError>,
+) -> Result<Vec<Row>, BoxError> {
+    let pinned = Pinned::to_one_core()?;
+    let mut rows = measure("pinned")?;
+    drop(pinned);
+    rows.extend(measure("unpinned")?);
+    Ok(rows)
 }
 
 fn new_runtime() -> Result<Runtime, BoxError> {

@@ -44,7 +44,7 @@ const fn bound(workload: &'static str, figure: &'static str, to: To, limit: Limi
 }
 
 const BOUNDS: [Bound; 16] = [
-    // So that no floor is slowed to look good: the ratios that others have measured, within 15 %.
+    // So that no floor is slowed to look good: the ratio of the two clients that other code has measured, within 15 %.
     Bound {
         of: |nodes, how| nodes == 1 && how == "pinned",
         what: &[Kind::FredBare],

@@ -2,13 +2,12 @@
 
 use futures_util::future::LocalBoxFuture;
 
-use super::{Workload, block_on};
+use super::{Workload, block_on, pinned_and_not};
 use crate::{
     BoxError,
     args::Args,
     figures::Row,
     locker::{Kind, Locker, Visitor},
-    machine::Pinned,
     measure::{Contestant, Entry, Setting, Turn, compete, repeat},
     stage::Stage,
 };
@@ -23,10 +22,7 @@ pub(super) const WORKLOAD: Workload = Workload {
 fn run(args: &Args) -> Result<Vec<Row>, BoxError> {
     let mut rows = Vec::new();
     for nodes in [1, 3, 5] {
-        let pinned = Pinned::to_one_core()?;
-        rows.extend(measure(args, nodes, "pinned")?);
-        drop(pinned);
-        rows.extend(measure(args, nodes, "unpinned")?);
+        rows.extend(pinned_and_not(|how| measure(args, nodes, how))?);
     }
     Ok(rows)
 }

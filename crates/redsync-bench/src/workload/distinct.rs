@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{LocalBoxFuture, try_join_all};
 
-use super::{Workload, block_on};
+use super::{Workload, block_on, pinned_and_not};
 use crate::{
     BoxError,
     args::Args,
     figures::Row,
     locker::{Kind, Locker, Visitor},
-    machine::Pinned,
     measure::{Contestant, Entry, Setting, Turn, compete},
     stage::Stage,
 };
@@ -27,10 +26,7 @@ const TASKS: usize = 64;
 fn run(args: &Args) -> Result<Vec<Row>, BoxError> {
     let mut rows = Vec::new();
     for nodes in [1, 5] {
-        let pinned = Pinned::to_one_core()?;
-        rows.extend(measure(args, nodes, "pinned")?);
-        drop(pinned);
-        rows.extend(measure(args, nodes, "unpinned")?);
+        rows.extend(pinned_and_not(|how| measure(args, nodes, how))?);
     }
     Ok(rows)
 }

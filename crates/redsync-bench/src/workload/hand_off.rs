@@ -152,12 +152,14 @@ pub(crate) struct Part {
 
 impl Part {
     pub(crate) async fn play(self, parent: Parent) -> Result<(), BoxError> {
-        self.kind.visit(&self.urls, Agents { count: self.agents, parent }).await
+        let lock = format!("handed on by {}", self.kind.name());
+        self.kind.visit(&self.urls, Agents { count: self.agents, lock, parent }).await
     }
 }
 
 struct Agents {
     count: usize,
+    lock: String,
     parent: Parent,
 }
 
@@ -165,7 +167,7 @@ impl Visitor for Agents {
     type Output = ();
 
     async fn visit<L: Locker>(mut self, locker: L) -> Result<(), BoxError> {
-        let lock = locker.named("handed").await?;
+        let lock = locker.named(&self.lock).await?;
         locker.give(locker.take(&lock).await?).await?;
         let (mut orders, mut agents) = (Vec::new(), JoinSet::new());
         for _ in 0..self.count {
