@@ -2,23 +2,29 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests state what they expect")]
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use futures_util::future::{join, join_all, select};
-use redsync_core::{Mutex, Redsync};
+use redsync_core::{Hint, Mutex, Redsync, Request};
 use redsync_testkit::server::{Server, Servers};
 use redsync_tests::{Driver, for_each_driver};
 
 const NAME: &str = "report:7";
 const TTL: Duration = Duration::from_secs(30);
+/// After such a silence a connection is left to the requests that wait for it.
+const LONG_SILENCE: Duration = Duration::from_millis(10_500);
 /// Nobody who polls has the lock before this is over.
 const NEVER: Duration = Duration::from_secs(3600);
 
 for_each_driver! {
     async a_waiting_call_is_woken_while_a_minority_of_the_servers_hangs,
     async a_server_without_resp3_is_polled,
+    async who_watches_hears_that_the_connection_was_given_up,
     async a_busy_process_lets_another_one_have_the_lock_on_one_server,
     async a_busy_process_lets_another_one_have_the_lock_on_five_servers,
 }
@@ -45,6 +51,28 @@ async fn a_server_without_resp3_is_polled(driver: Driver) {
     let waiter = driver.connect(urls()).await.expect("valid URLs");
     let guard = holder.mutex(NAME).ttl(TTL).lock().await.expect("free");
     woken(waiter.mutex(NAME).ttl(TTL).tries(1000).retry_delay(Duration::from_millis(20)), guard).await;
+}
+
+/// A connection that has been silent for long while requests waited for it is left to them, and closed when they are
+/// answered. What it should have told is told by nobody then.
+async fn who_watches_hears_that_the_connection_was_given_up(driver: Driver) {
+    let server = Server::start().expect("a server binary");
+    let node = driver.open(&server.url()).expect("a valid URL");
+    let set = Request::command(["SET", NAME, "another client's"], 1);
+    node.call(set).await.expect("reachable");
+    let watch = |key: &str| tokio::spawn(node.watch(Arc::from(key)).expect("over a connection of its own"));
+    let mut first = watch(NAME);
+    let is_over = tokio::time::timeout(Duration::from_millis(500), &mut first).await;
+    is_over.expect_err("nothing has changed");
+    server.pause().expect("it runs");
+    let second = watch("busy");
+    tokio::time::sleep(LONG_SILENCE).await;
+    // It is to connect anew, and cannot.
+    watch("later").await.expect("no panic").expect_err("the server hangs");
+    server.resume().expect("it is there");
+    assert_eq!(second.await.expect("no panic").expect("answered late"), Hint::Free);
+    let told = tokio::time::timeout(Duration::from_secs(5), first).await.expect("told in time");
+    assert_eq!(told.expect("no panic").expect("watched"), Hint::Changed);
 }
 
 /// The lock is had soon after its guard has released it.

@@ -17,7 +17,7 @@ use futures_util::{
     future::{BoxFuture, Either, Shared, select},
 };
 use redsync_core::{NodeError, Reply, Request, Runtime};
-use redsync_runtime::{CONNECT_TIMEOUT, KEEPALIVE, Link, SILENCE, Tracked, Transport, Watcher};
+use redsync_runtime::{CONNECT_TIMEOUT, Ears, KEEPALIVE, Link, SILENCE, Tracked, Transport, Watcher};
 use socket2::TcpKeepalive;
 use tokio::sync::broadcast::{Receiver as BroadcastReceiver, error::RecvError};
 use tokio_util::task::AbortOnDropHandle;
@@ -79,7 +79,7 @@ impl redsync_runtime::Source for Source {
             Some(tracked) => {
                 let pushes = client.invalidation_rx();
                 client.start_tracking(Vec::<String>::new(), false, false, false, false).await?;
-                let ears = tokio::spawn(listen(pushes, router.clone(), Arc::clone(tracked)));
+                let ears = tokio::spawn(listen(pushes, router.clone(), Ears::of(Arc::clone(tracked))));
                 Some(Arc::new(AbortOnDropHandle::new(ears)))
             }
             None => None,
@@ -93,16 +93,16 @@ impl redsync_runtime::Source for Source {
 }
 
 /// Passes on what a server pushes, until the client has ended.
-async fn listen(mut pushes: BroadcastReceiver<Invalidation>, router: Router, tracked: Arc<Tracked>) {
+async fn listen(mut pushes: BroadcastReceiver<Invalidation>, router: Router, ears: Ears) {
     let mut end = router;
     loop {
         match select(pin!(pushes.recv()), &mut end).await {
             Either::Left((Ok(push), _)) if !push.keys.is_empty() => {
-                push.keys.iter().for_each(|key| tracked.changed(key.as_bytes()));
+                push.keys.iter().for_each(|key| ears.changed(key.as_bytes()));
             }
             // The server was emptied, or has pushed more than could be heard.
-            Either::Left((Ok(_) | Err(RecvError::Lagged(_)), _)) => tracked.lost(),
-            Either::Left((Err(RecvError::Closed), _)) | Either::Right(_) => return tracked.lost(),
+            Either::Left((Ok(_) | Err(RecvError::Lagged(_)), _)) => ears.lost(),
+            Either::Left((Err(RecvError::Closed), _)) | Either::Right(_) => return,
         }
     }
 }

@@ -8,7 +8,7 @@ use redis::{
     ServerErrorKind, Value, aio::MultiplexedConnection,
 };
 use redsync_core::{NodeError, Reply, Request};
-use redsync_runtime::{Backlog, Link, Tracked, Transport};
+use redsync_runtime::{Backlog, Ears, Link, Tracked, Transport};
 
 use crate::convert;
 
@@ -98,8 +98,9 @@ async fn track(client: &Client, tracked: Arc<Tracked>) -> RedisResult<Multiplexe
     let info = client.get_connection_info().clone();
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let client = Client::open(info.set_redis_settings(settings))?;
+    let ears = Ears::of(tracked);
     let config = config().set_push_sender(move |push: PushInfo| {
-        note(&tracked, &push);
+        note(&ears, &push);
         Ok::<_, Infallible>(())
     });
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;

@@ -30,5 +30,5 @@ pub use deliver::{Deliver, deliver};
 pub use link::{CONNECT_TIMEOUT, KEEPALIVE, Lent, Link, SILENCE, Source};
 pub use locate::{NoRuntime, locate};
 pub use redact::{has_credentials, redact};
-pub use watch::{Tracked, Watcher};
+pub use watch::{Ears, Tracked, Watcher};
 pub use wired::{Transport, Wired};

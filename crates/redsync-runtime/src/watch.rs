@@ -7,6 +7,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Deref,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -34,6 +35,11 @@ struct Waited {
     changed: Event,
 }
 
+/// What hears for one connection. When it is dropped the connection is closed, or will be, and what it would have told is
+/// told by nobody.
+#[derive(Debug)]
+pub struct Ears(Arc<Tracked>);
+
 /// Stands for one who waits.
 struct Waiting {
     tracked: Arc<Tracked>,
@@ -50,7 +56,7 @@ impl Tracked {
         }
     }
 
-    /// Any key may have changed unheard: the connection is lost, or the server has been emptied.
+    /// Any key may have changed unheard: a connection is lost, or the server has been emptied.
     pub fn lost(&self) {
         self.keys().values().for_each(|waited| _ = waited.changed.notify(usize::MAX));
     }
@@ -64,6 +70,27 @@ impl Tracked {
 
     fn keys(&self) -> MutexGuard<'_, HashMap<Arc<str>, Waited>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ears {
+    /// Hears for a connection over which these keys are watched.
+    pub fn of(tracked: Arc<Tracked>) -> Self {
+        Self(tracked)
+    }
+}
+
+impl Deref for Ears {
+    type Target = Tracked;
+
+    fn deref(&self) -> &Tracked {
+        &self.0
+    }
+}
+
+impl Drop for Ears {
+    fn drop(&mut self) {
+        self.0.lost();
     }
 }
 
