@@ -8,6 +8,7 @@ use std::{mem::forget, time::Duration};
 use common::{NAME, Quorum, TTL, link::HALF_WAY, ms};
 use futures_util::future::{join, join3, select};
 use redsync_core::{ErrorKind, Guard, Runtime as _};
+use redsync_testkit::cancel::drop_after;
 
 /// Nobody who polls has the lock before this is over.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -188,4 +189,44 @@ fn a_loop_that_drops_its_guards_lets_other_processes_have_the_lock() {
             );
         }
     }
+}
+
+#[test]
+fn a_call_that_is_dropped_at_any_of_its_polls_leaves_its_place_and_nothing_behind() {
+    let mut has_ended = false;
+    for polls in 0..1000 {
+        let quorum = Quorum::of(3);
+        quorum.nodes.iter().for_each(|node| node.extra_polls(2));
+        let other = quorum.block_on(quorum.other_process().mutex(NAME).lock()).expect("free");
+        let next = || quorum.mutex().retry_delay(ms(50)).tries(1000);
+        let dropped = async {
+            // Behind a call of its process, and then first, while another process has the lock.
+            let (first, second) = (next(), next());
+            let before = first.lock_unless(quorum.sleep(ms(120)));
+            let (before, lock) = join(before, drop_after(polls, second.lock())).await;
+            before.expect_err("cancelled");
+            has_ended = lock.is_some();
+        };
+        let last = async {
+            quorum.sleep(ms(1)).await;
+            let guard = next().lock().await.expect("its turn comes");
+            let taken = quorum.runtime.now();
+            guard.release().await.expect("reachable");
+            taken
+        };
+        let release = async {
+            quorum.sleep(ms(300)).await;
+            other.release().await.expect("reachable");
+            quorum.runtime.now()
+        };
+        let ((), taken, released) = quorum.block_on(join3(dropped, last, release));
+        assert!(taken.since(released) <= ms(60), "{polls}: {:?}", taken.since(released));
+        quorum.settle();
+        assert_eq!(quorum.keys_left(), 0, "{polls}");
+        if has_ended {
+            assert!(polls > 20, "{polls}");
+            return;
+        }
+    }
+    panic!("it never has the lock");
 }
