@@ -2,13 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_nats::HeaderMap;
-use lapin::{Connection, ConnectionProperties, types::FieldTable};
+use lapin::{Connection, ConnectionProperties};
 use redsync_core::{LockToken, Node, Request, Runtime};
-use redsync_queue::{
-    Envelope, PublishError, amqp, nats,
-    streams::{self, Fields},
-};
+use redsync_queue::{Envelope, PublishError, amqp, nats, streams};
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
@@ -91,22 +87,11 @@ impl Outbox {
 
 impl Open {
     async fn publish(&self, token: &LockToken, body: String) -> Result<(), PublishError<Failure>> {
+        let envelope = Envelope::plain();
         match self {
-            Self::Streams(publisher) => {
-                let mut headers = Fields::new();
-                Envelope::plain().put(token, &mut headers);
-                publisher.publish(headers, body).await.map_err(boxed)
-            }
-            Self::Nats(publisher) => {
-                let mut headers = HeaderMap::new();
-                Envelope::plain().put(token, &mut headers);
-                publisher.publish(headers, body).await.map_err(boxed)
-            }
-            Self::Amqp { publisher, .. } => {
-                let mut headers = FieldTable::default();
-                Envelope::plain().put(token, &mut headers);
-                publisher.publish(headers, body).await.map_err(boxed)
-            }
+            Self::Streams(publisher) => envelope.publish(token, publisher, body).await.map_err(boxed),
+            Self::Nats(publisher) => envelope.publish(token, &**publisher, body).await.map_err(boxed),
+            Self::Amqp { publisher, .. } => envelope.publish(token, &**publisher, body).await.map_err(boxed),
         }
     }
 }

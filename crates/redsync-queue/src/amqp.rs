@@ -5,19 +5,14 @@
 //! ```no_run
 //! # async fn run(redsync: redsync_core::Redsync, guard: redsync_core::Guard) -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
-//! use lapin::{Connection, ConnectionProperties, types::FieldTable};
-//! use redsync_queue::{Envelope, Worker, amqp::{Consumer, Publisher, Subscription}, hand_over};
+//! use lapin::{Connection, ConnectionProperties};
+//! use redsync_queue::{Worker, amqp::{Consumer, Publisher, Subscription}, hand_over_to};
 //!
 //! let connection = Connection::connect("amqp://localhost", ConnectionProperties::default()).await?;
 //!
 //! // Where the job comes from:
 //! let publisher = Publisher::new(&connection, "", "reports").await?;
-//! hand_over(guard, Duration::from_secs(600), |token| {
-//!     let mut headers = FieldTable::default();
-//!     Envelope::plain().put(&token, &mut headers);
-//!     publisher.publish(headers, "report 7")
-//! })
-//! .await?;
+//! hand_over_to(guard, Duration::from_secs(600), &publisher, "report 7").await?;
 //!
 //! // Where it is done:
 //! let worker = Worker::new(redsync.clone());

@@ -18,7 +18,7 @@ use std::{
 use redsync_core::Runtime;
 use tokio::sync::mpsc;
 
-use crate::{Message, Source, settlement::Settlement};
+use crate::{Message, Publish, PublishError, Source, settlement::Settlement};
 
 /// The headers of a message.
 pub type Headers = BTreeMap<String, String>;
@@ -67,6 +67,15 @@ impl<T> Sender<T> {
     /// When the future is dropped, the message was not sent.
     pub async fn send(&self, headers: Headers, body: T) -> Result<(), Closed> {
         self.sender.send(Arc::new(Letter { headers, body })).await.map_err(|_| Closed)
+    }
+}
+
+impl<T: Send + Sync + 'static> Publish<T> for Sender<T> {
+    type Headers = Headers;
+    type Error = Closed;
+
+    async fn publish(&self, headers: Headers, body: T) -> Result<(), PublishError<Closed>> {
+        self.send(headers, body).await.map_err(PublishError::NotPublished)
     }
 }
 

@@ -6,21 +6,16 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use async_nats::{HeaderMap, jetstream::consumer::PullConsumer};
+//! use async_nats::jetstream::consumer::PullConsumer;
 //! use redsync_core::{Guard, Redsync};
-//! use redsync_queue::{Envelope, Worker, hand_over, nats::{Consumer, Publisher}};
+//! use redsync_queue::{Worker, hand_over_to, nats::{Consumer, Publisher}};
 //!
 //! # async fn example(guard: Guard, redsync: Redsync) -> Result<(), async_nats::Error> {
 //! let jetstream = async_nats::jetstream::new(async_nats::connect("nats://127.0.0.1").await?);
 //!
 //! // The handler.
 //! let publisher = Publisher::new(jetstream.clone(), "reports.jobs");
-//! hand_over(guard, Duration::from_secs(600), |token| async move {
-//!     let mut headers = HeaderMap::new();
-//!     Envelope::plain().put(&token, &mut headers);
-//!     publisher.publish(headers, "1138").await
-//! })
-//! .await?;
+//! hand_over_to(guard, Duration::from_secs(600), &publisher, "1138").await?;
 //!
 //! // The worker.
 //! let pull: PullConsumer = jetstream.get_stream("reports").await?.get_consumer("workers").await?;

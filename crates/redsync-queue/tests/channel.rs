@@ -12,8 +12,8 @@ use std::{cell::Cell, future::pending, num::NonZeroU32, time::Duration};
 use redsync_core::{ErrorKind, Redsync, Runtime};
 use redsync_queue::{
     Envelope, HandOverError, Message, NotLocked, Otherwise, Outcome, Policy, PublishError, Told, Worker,
-    channel::{Delivery, Headers, Receiver, Sender, channel},
-    consume, hand_over,
+    channel::{Closed, Delivery, Headers, Receiver, Sender, channel},
+    consume, hand_over, hand_over_to,
 };
 use redsync_testkit::{cancel::drop_after, memory::MemoryNode, virtual_time::VirtualRuntime};
 
@@ -42,15 +42,9 @@ impl Shop {
 
     /// Hands a lock over with a job.
     fn enqueue(&self, job: u32) {
-        let sender = self.sender.clone();
-        let publish = |token| async move {
-            let mut headers = Headers::new();
-            Envelope::plain().put(&token, &mut headers);
-            sender.send(headers, job).await.map_err(PublishError::NotPublished)
-        };
         self.runtime.block_on(async {
             let guard = self.redsync.mutex(NAME).fenced().lock().await.expect("free");
-            hand_over(guard, WAIT, publish).await.expect("published");
+            sent(hand_over_to(guard, WAIT, &self.sender, job)).await.expect("published");
         });
     }
 
@@ -85,6 +79,11 @@ impl Shop {
     fn settle(&self) {
         self.runtime.block_on(self.redsync.settled());
     }
+}
+
+/// A handler may be moved between threads while it waits for this.
+fn sent<F: Future + Send>(future: F) -> F {
+    future
 }
 
 #[test]
@@ -211,6 +210,18 @@ fn what_was_not_published_comes_back() {
         };
         assert!(lock.expect("taken back").is_valid());
     }
+}
+
+#[test]
+fn what_nobody_receives_comes_back() {
+    let Shop { runtime, redsync, sender, receiver, .. } = Shop::new();
+    drop(receiver);
+    let error = runtime.block_on(async {
+        let guard = redsync.mutex(NAME).lock().await.expect("free");
+        hand_over_to(guard, WAIT, &sender, 1138).await.expect_err("nobody receives")
+    });
+    let HandOverError::NotPublished { lock, error: Closed } = error else { panic!("{error:?}") };
+    assert!(lock.expect("taken back").is_valid());
 }
 
 #[test]

@@ -11,9 +11,9 @@ use std::{
 
 use redsync_core::Redsync;
 use redsync_queue::{
-    Envelope, PublishError, Worker,
+    PublishError, Worker,
     channel::{Headers, channel},
-    hand_over,
+    hand_over, hand_over_to,
 };
 use redsync_testkit::{memory::MemoryNode, virtual_time::VirtualRuntime};
 use tracing_subscriber::{
@@ -42,12 +42,7 @@ fn hand_overs_and_jobs_have_spans_with_what_became_of_them() {
         let guard = mutex.lock().await.expect("free");
         drop(hand_over(guard, WAIT, refused).await.expect_err("full"));
         redsync.settled().await;
-        let send = |token| {
-            let mut headers = Headers::new();
-            Envelope::plain().put(&token, &mut headers);
-            async { sender.send(headers, ()).await.map_err(PublishError::NotPublished) }
-        };
-        hand_over(mutex.lock().await.expect("free"), WAIT, send).await.expect("there is room");
+        hand_over_to(mutex.lock().await.expect("free"), WAIT, &sender, ()).await.expect("there is room");
         sender.send(Headers::new(), ()).await.expect("there is room");
         let worker = Worker::new(redsync.clone());
         for is_done in [false, false, true] {

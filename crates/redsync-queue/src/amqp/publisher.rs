@@ -6,7 +6,7 @@ use super::{
     Error,
     line::{Address, Line},
 };
-use crate::PublishError;
+use crate::{Publish, PublishError};
 
 /// The delivery mode of a message that a durable queue stores.
 pub(super) const PERSISTENT: u8 = 2;
@@ -65,5 +65,14 @@ impl Publisher {
     ) -> Result<(), PublishError<Error>> {
         let properties = self.properties.clone().with_headers(headers).with_delivery_mode(PERSISTENT);
         self.line.publish(&self.to, properties, body.into()).await
+    }
+}
+
+impl<B: Into<Vec<u8>> + Send> Publish<B> for Publisher {
+    type Headers = FieldTable;
+    type Error = Error;
+
+    async fn publish(&self, headers: FieldTable, body: B) -> Result<(), PublishError<Error>> {
+        Self::publish(self, headers, body).await
     }
 }

@@ -9,7 +9,7 @@ use async_nats::{
 use bytes::Bytes;
 
 use super::Error;
-use crate::PublishError;
+use crate::{Publish, PublishError};
 
 /// Why a stream that stores nothing more says so: it had not begun to write the message down.
 const FULL: [&str; 3] =
@@ -58,6 +58,15 @@ impl Publisher {
             Err(error) if is_refused(&error) => Err(PublishError::NotPublished(Error::Publish(error))),
             Err(error) => Err(PublishError::Unknown(Error::Publish(error))),
         }
+    }
+}
+
+impl<B: Into<Bytes> + Send> Publish<B> for Publisher {
+    type Headers = HeaderMap;
+    type Error = Error;
+
+    async fn publish(&self, headers: HeaderMap, body: B) -> Result<(), PublishError<Error>> {
+        Self::publish(self, headers, body).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redsync_core::{NodeError, NodeErrorKind, Reply};
 
 use super::{BODY, Fields, Server, server::words};
-use crate::PublishError;
+use crate::{Publish, PublishError};
 
 /// Puts messages into a stream. Clones are the same.
 #[derive(Clone, Debug)]
@@ -41,6 +41,15 @@ impl Publisher {
             let is_certain = matches!(error.kind(), NodeErrorKind::NotSent | NodeErrorKind::Rejected);
             if is_certain { PublishError::NotPublished(error) } else { PublishError::Unknown(error) }
         })
+    }
+}
+
+impl<B: Into<Vec<u8>> + Send> Publish<B> for Publisher {
+    type Headers = Fields;
+    type Error = NodeError;
+
+    async fn publish(&self, headers: Fields, body: B) -> Result<(), PublishError<NodeError>> {
+        Self::publish(self, headers, body).await
     }
 }
 

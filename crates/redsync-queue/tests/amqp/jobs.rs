@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use redsync_core::ErrorKind;
 use redsync_queue::{
     Carrier, Envelope, HandOverError, Message, NotLocked, Outcome, Policy, Told, Untold, WHY_HEADER, Work,
-    Worker, hand_over,
+    Worker, hand_over, hand_over_to,
 };
 use redsync_queues::server::{Proxy, RabbitMq};
 
@@ -18,7 +18,7 @@ async fn a_lock_goes_through_the_broker_with_its_job() {
     let (shop, (redsync, nodes)) = (Shop::new().await, redsync());
     let (publisher, (connection, mut consumer)) = (shop.publisher().await, shop.consumer().await);
     let guard = lock(&redsync).await;
-    hand_over(guard, WAIT, |token| publisher.publish(headers_with(&token), BODY)).await.expect("published");
+    hand_over_to(guard, WAIT, &publisher, BODY).await.expect("published");
     let worker = Worker::new(redsync.clone()).policy(Policy::default().retry_after(RETRY));
     let (outcome, told) = process(&worker, &receive(&mut consumer).await, Err("no paper")).await;
     assert!(matches!(outcome, Outcome::Failed("no paper")), "{outcome:?}");

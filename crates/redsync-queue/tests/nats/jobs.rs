@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use redsync_core::ErrorKind;
 use redsync_queue::{
-    HandOverError, Message, NotLocked, Outcome, Policy, Told, WHY_HEADER, Worker, hand_over, nats::Error,
+    HandOverError, Message, NotLocked, Outcome, Policy, Told, WHY_HEADER, Worker, hand_over, hand_over_to,
+    nats::Error,
 };
 use redsync_queues::server::{Nats, Proxy};
 
@@ -20,8 +21,7 @@ async fn a_lock_goes_through_the_queue_with_its_job() {
     let jetstream = connect(&lane.url).await;
     let publisher = lane.publisher(&jetstream);
     let guard = redsync.mutex(NAME).ttl(TTL).fenced().lock().await.expect("free");
-    let send = |token| async move { publisher.publish(headers_with(&token), BODY).await };
-    hand_over(guard, LONG, send).await.expect("published");
+    hand_over_to(guard, LONG, &publisher, BODY).await.expect("published");
     let worker = Worker::new(redsync.clone()).policy(Policy::default().retry_after(SHORT));
     let mut consumer = lane.consumer(&jetstream).await;
     // It fails, and comes again with its lock.

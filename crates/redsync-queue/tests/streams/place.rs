@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use redsync_core::{LockToken, Node, Redsync};
 use redsync_queue::{
-    Envelope, PublishError, hand_over,
-    streams::{Consumer, Delivery, Fields, Publisher, Server},
+    Envelope, PublishError, hand_over_to,
+    streams::{Consumer, Delivery, Publisher, Server},
 };
 use redsync_testkit::server::{self, Proxy};
 use tokio::time::timeout;
@@ -80,8 +80,7 @@ impl Place {
     /// Hands a lock over with a job.
     pub(crate) async fn enqueue(&self, job: &[u8]) {
         let guard = self.handler.mutex(NAME).lock().await.expect("free");
-        let publisher = self.publisher();
-        hand_over(guard, WAIT, |token| publish(publisher, token, job.to_vec())).await.expect("published");
+        hand_over_to(guard, WAIT, &self.publisher(), job).await.expect("published");
     }
 
     pub(crate) fn pending(&self) -> usize {
@@ -99,9 +98,7 @@ pub(crate) async fn publish(
     token: LockToken,
     job: Vec<u8>,
 ) -> Result<(), PublishError<redsync_core::NodeError>> {
-    let mut headers = Fields::new();
-    Envelope::plain().put(&token, &mut headers);
-    publisher.publish(headers, job).await
+    Envelope::plain().publish(&token, &publisher, job).await
 }
 
 pub(crate) async fn next(consumer: &mut Consumer) -> Delivery {

@@ -27,9 +27,7 @@ impl Outbox {
     }
 
     pub(crate) async fn publish(&self, token: &LockToken, report: &str) -> Result<(), PublishError<Error>> {
-        let mut headers = FieldTable::default();
-        Envelope::plain().put(token, &mut headers);
-        self.publisher.publish(headers, report).await
+        Envelope::plain().publish(token, &self.publisher, report).await
     }
 }
 

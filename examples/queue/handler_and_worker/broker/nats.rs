@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use async_nats::{
-    HeaderMap,
-    jetstream::{
-        self, Context,
-        consumer::pull,
-        stream::{self, Stream},
-    },
+use async_nats::jetstream::{
+    self, Context,
+    consumer::pull,
+    stream::{self, Stream},
 };
 use redsync_queue::{
     Envelope, PublishError,
@@ -30,9 +27,7 @@ impl Outbox {
     }
 
     pub(crate) async fn publish(&self, token: &LockToken, report: &str) -> Result<(), PublishError<Error>> {
-        let mut headers = HeaderMap::new();
-        Envelope::plain().put(token, &mut headers);
-        self.0.publish(headers, report.to_owned()).await
+        Envelope::plain().publish(token, &self.0, report.to_owned()).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use redsync_queue::{
     Envelope, PublishError,
-    streams::{Consumer, Fields, Publisher, Server},
+    streams::{Consumer, Publisher, Server},
 };
 use redsync_redis_rs::{LockToken, NodeError, Redsync};
 
@@ -26,9 +26,7 @@ impl Outbox {
         token: &LockToken,
         report: &str,
     ) -> Result<(), PublishError<NodeError>> {
-        let mut headers = Fields::new();
-        Envelope::plain().put(token, &mut headers);
-        self.0.publish(headers, report).await
+        Envelope::plain().publish(token, &self.0, report).await
     }
 }
 
