@@ -1,6 +1,7 @@
 //! Calls of several processes that wait for the same locks on threads that run at once. Nobody polls: a wake-up that is
 //! lost is a call that never ends.
 #![cfg(feature = "tokio")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests state what they expect")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,7 +42,7 @@ async fn no_wake_up_is_lost_among_threads() {
 async fn take_turns(redsync: Redsync, call: usize) {
     for turn in 0..TURNS {
         let mutex = redsync.mutex(format!("report:{}", turn % 2)).retry_delay(NEVER);
-        if (turn + call) % 5 == 0 {
+        if (turn + call).is_multiple_of(5) {
             let impatient = Duration::from_micros(u64::try_from(100 * call).unwrap());
             drop(tokio::time::timeout(impatient, mutex.lock()).await);
         }
