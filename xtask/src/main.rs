@@ -8,6 +8,7 @@ mod apt;
 mod bench;
 mod chaos;
 mod command;
+mod docs;
 mod explore;
 mod fuzz;
 mod lint;
@@ -32,6 +33,8 @@ usage: cargo xtask <chore>
          run drivers on every runtime, server, topology and feature set, or on those that CI runs
   lint   check format, clippy, docs and tidy rules
   tidy   check the rules of this repository that no other tool checks
+  docs [--serve]
+         build the book, or show it and build it anew whenever a page changes
   ci     do what CI does: lint, a part of each of the following that needs no nightly compiler, then test
 
   sim [--seeds N] [--from S] [--minutes M] [--replay S] [--broken data|clocks|slow-twins] [--stop]
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         ["test", "matrix", "--quick"] => exit(matrix::run(true)),
         ["lint"] => exit(lint::run_all()),
         ["tidy"] => exit(tidy::run()),
+        ["docs", args @ ..] => exit(docs::run(args)),
         ["ci"] => exit(ci()),
         ["sim", args @ ..] => exit(sim::run_with(args)),
         ["explore", args @ ..] => exit(explore::run(args)),

@@ -2,11 +2,11 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::apt;
-use crate::command::succeeds;
+use crate::command::{cargo, output, root, run, succeeds};
 
 const SERVERS: [&str; 2] = ["redis-server", "valkey-server"];
 const NO_SERVER: &str = "no redis-server or valkey-server found: install Redis or Valkey \
@@ -22,6 +22,8 @@ const NO_RABBITMQ: &str =
     "no rabbitmq-server found: install RabbitMQ (Debian: apt-get install rabbitmq-server)";
 const NO_CPP: &str = "the fuzzer's own part is written in C++: install a compiler for it (Debian: apt-get install \
     g++), or name it in CXX";
+/// Which one builds the book: another one may have other warnings, and other pages.
+const MDBOOK: &str = "0.5.4";
 
 /// Finds a server program as the tests will, or installs Debian's package.
 pub(crate) fn ensure_server() -> Result<(), String> {
@@ -56,6 +58,27 @@ pub(crate) fn ensure_cpp() -> Result<(), String> {
 /// Finds the broker that the tests of `redsync-queue`'s feature `amqp` start, or installs Debian's package.
 pub(crate) fn ensure_amqp() -> Result<(), String> {
     ensure(|| is_file(RABBITMQ) || in_path("rabbitmq-server"), &["rabbitmq-server"], NO_RABBITMQ)
+}
+
+/// Finds the mdbook of the version that the book is built with, or has cargo build it, and returns its program.
+///
+/// It goes below `target`, so that nobody's own mdbook is replaced, and in the profile that is built the quickest.
+pub(crate) fn ensure_mdbook() -> Result<PathBuf, String> {
+    let tools = root().join("target/tools");
+    let own = tools.join("bin/mdbook");
+    if let Some(found) = [PathBuf::from("mdbook"), own.clone()].into_iter().find(|program| is_mdbook(program))
+    {
+        return Ok(found);
+    }
+    eprintln!("Installing what is missing with cargo: mdbook {MDBOOK}, into {}.", tools.display());
+    let install = ["install", "--locked", "--debug", "--version", MDBOOK, "mdbook", "--root"];
+    run(cargo(&install).arg(&tools))?;
+    Ok(own)
+}
+
+fn is_mdbook(program: &Path) -> bool {
+    let version = format!("mdbook v{MDBOOK}");
+    output(Command::new(program).arg("--version")).is_ok_and(|told| told.trim() == version)
 }
 
 fn ensure_named(path: &OsStr) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! Rules of this repository that no other tool checks: they are run, not written.
 
+mod book;
 mod dependencies;
 mod drivers;
 mod msrv;
@@ -21,13 +22,28 @@ pub(crate) fn run() -> Result<(), String> {
     eprintln!("$ tidy");
     let files = read_all(root())?;
     let mut breaches = source::check(&files);
+    breaches.extend(book::check(&files, &is_there));
     breaches.extend(msrv::check(&files));
     breaches.extend(drivers::check(&files));
     breaches.extend(dependencies::check()?);
-    for breach in &breaches {
+    tell(&breaches)
+}
+
+/// Checks the rules of the book alone.
+pub(crate) fn book() -> Result<(), String> {
+    tell(&book::check(&read_all(root())?, &is_there))
+}
+
+fn tell(breaches: &[String]) -> Result<(), String> {
+    for breach in breaches {
         eprintln!("{breach}");
     }
     if breaches.is_empty() { Ok(()) } else { Err(format!("tidy found {} breaches", breaches.len())) }
+}
+
+/// Whether the repository has this file or directory.
+fn is_there(path: &Path) -> bool {
+    root().join(path).exists()
 }
 
 /// Reads what people write: Rust, TOML and Markdown, without build output and hidden directories.

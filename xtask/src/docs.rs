@@ -1,0 +1,70 @@
+//! Builds the book in `docs/`, and shows it while it is written.
+
+use std::process::{Command, Stdio};
+
+use crate::command::{announce, cannot_start, root, run as run_command, words};
+use crate::{setup, tidy};
+
+/// Where the book is built, as `docs/book.toml` has it.
+const BOOK: &str = "target/book";
+
+/// Builds the book; `--serve` shows it, and builds it anew whenever a page changes.
+pub(crate) fn run(args: &[&str]) -> Result<(), String> {
+    match args {
+        [] => build(),
+        ["--serve"] => serve(),
+        _ => Err(format!("not for docs: {}; there is --serve", args.join(" "))),
+    }
+}
+
+fn build() -> Result<(), String> {
+    tidy::book()?;
+    let mut mdbook = Command::new(setup::ensure_mdbook()?);
+    without_warnings(mdbook.args(["build", "docs"]).current_dir(root()))?;
+    println!("{}", root().join(BOOK).join("index.html").display());
+    Ok(())
+}
+
+fn serve() -> Result<(), String> {
+    let mut mdbook = Command::new(setup::ensure_mdbook()?);
+    run_command(mdbook.args(["serve", "docs"]).current_dir(root()))
+}
+
+/// Runs mdbook, which warns of what it leaves out and calls that a success.
+fn without_warnings(mdbook: &mut Command) -> Result<(), String> {
+    announce(mdbook);
+    let output = mdbook.stdout(Stdio::inherit()).output().map_err(|error| cannot_start(mdbook, &error))?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    eprint!("{told}");
+    if !output.status.success() {
+        return Err(format!("`{}` ended with {}", words(mdbook), output.status));
+    }
+    match told.lines().find(|line| is_complaint(line)) {
+        Some(line) => Err(format!("the book is not to have warnings: {}", line.trim())),
+        None => Ok(()),
+    }
+}
+
+/// Whether a line of its log has one of these levels.
+fn is_complaint(line: &str) -> bool {
+    let level = line.split_whitespace().next().unwrap_or_default();
+    matches!(level.trim_matches(['[', ']']), "WARN" | "ERROR")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_and_errors_of_mdbook_are_found() {
+        for (line, expected) in [
+            (" INFO HTML book written", false),
+            (" WARN Could not find a heading", true),
+            ("ERROR a file is missing", true),
+            ("[WARN] an older one", true),
+            (" INFO a page called ERROR", false),
+        ] {
+            assert_eq!(is_complaint(line), expected, "{line}");
+        }
+    }
+}
