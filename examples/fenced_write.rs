@@ -18,6 +18,7 @@ use redsync_redis_rs::{Guard, Redsync, connect, runtime};
 use redsync_testkit::memory::MemoryNode;
 use tokio_postgres::NoTls;
 
+// ANCHOR: table
 /// What is to be protected remembers the fencing number of the last write.
 const COLUMNS: &str = "(id BIGINT PRIMARY KEY, body TEXT NOT NULL, fence BIGINT NOT NULL)";
 
@@ -27,6 +28,7 @@ const COLUMNS: &str = "(id BIGINT PRIMARY KEY, body TEXT NOT NULL, fence BIGINT 
 const WRITE: &str = "INSERT INTO report (id, body, fence) VALUES ($1, $2, $3) \
     ON CONFLICT (id) DO UPDATE SET body = excluded.body, fence = excluded.fence \
     WHERE report.fence <= excluded.fence";
+// ANCHOR_END: table
 
 const READ: &str = "SELECT body FROM report WHERE id = $1";
 

@@ -39,6 +39,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
+// ANCHOR: open
 /// Makes a node of a URL such as `redis://user:password@127.0.0.1:6379`.
 ///
 /// [`Link`] connects once and again, and knows what was certainly not sent. [`Wired`] delivers what was handed over
@@ -50,6 +51,7 @@ pub(crate) fn open(url: &str) -> Result<Wired<Tcp>, BoxError> {
     let link = Link::new(label.clone(), Place { credentials, address }, runtime.clone());
     Ok(Wired::new(label, Tcp(link), runtime))
 }
+// ANCHOR_END: open
 
 fn parse(url: &str) -> Option<(Vec<String>, String)> {
     let rest = url.strip_prefix("redis://")?;
@@ -70,6 +72,7 @@ type Written = (Vec<u8>, oneshot::Sender<Result<Reply, NodeError>>);
 /// A connection: what is sent here is written in this order, and answered in this order.
 type Requests = mpsc::UnboundedSender<Written>;
 
+// ANCHOR: source
 impl Source for Place {
     type Connection = Requests;
 
@@ -90,7 +93,9 @@ impl Source for Place {
         requests.is_closed()
     }
 }
+// ANCHOR_END: source
 
+// ANCHOR: transport
 /// Carries requests over the connection of a link.
 #[derive(Clone)]
 pub(crate) struct Tcp(Link<Place>);
@@ -111,6 +116,7 @@ async fn exchange(requests: &Requests, bytes: Vec<u8>) -> Result<Reply, NodeErro
     requests.send((bytes, send)).map_err(|_| NodeError::not_sent("the connection is closed"))?;
     receive.await.unwrap_or_else(|_| Err(NodeError::unknown("the connection was lost")))
 }
+// ANCHOR_END: transport
 
 /// Writes requests and reads replies until either fails; those that wait are told by their channels.
 async fn run(

@@ -83,6 +83,7 @@ async fn nodes(urls: Vec<String>) -> Result<Redsync, BoxError> {
     Ok(connect(urls).await?)
 }
 
+// ANCHOR: handler
 /// Takes the lock, queues it with the job, and answers. Whoever else asks for this report meanwhile is refused.
 async fn handle_request(redsync: &Redsync, report: u32, queue: &Sender<Job>) -> Result<(), BoxError> {
     let mutex = redsync.mutex(format!("report:{report}")).ttl(Duration::from_secs(2)).fenced();
@@ -106,6 +107,7 @@ async fn handle_request(redsync: &Redsync, report: u32, queue: &Sender<Job>) -> 
         }
     }
 }
+// ANCHOR_END: handler
 
 /// Gives one delivery to a worker, and the other one to a second worker while the first is at work.
 async fn two_at_once(worker: &Worker, first: &Delivery<Job>, second: &Delivery<Job>) {

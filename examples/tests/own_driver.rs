@@ -13,6 +13,7 @@ use redsync_runtime::TokioRuntime;
 #[path = "../own_driver.rs"]
 mod own_driver;
 
+// ANCHOR: conformance
 struct OwnDriver;
 
 impl redsync_testkit::conformance::Driver for OwnDriver {
@@ -30,6 +31,7 @@ impl redsync_testkit::conformance::Driver for OwnDriver {
 }
 
 redsync_testkit::conformance!(OwnDriver);
+// ANCHOR_END: conformance
 
 #[test]
 fn its_program_runs_to_its_end() {

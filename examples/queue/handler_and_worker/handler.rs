@@ -66,6 +66,7 @@ async fn order(State(desk): State<Arc<Desk>>, Path(report): Path<u64>) -> Respon
     }
 }
 
+// ANCHOR: desk
 impl Desk {
     async fn order(&self, report: u64) -> Answer {
         let mutex = self.redsync.mutex(format!("report:{report}")).ttl(self.ttl).fenced();
@@ -110,6 +111,7 @@ impl Desk {
         Answer::Unavailable
     }
 }
+// ANCHOR_END: desk
 
 impl Answer {
     fn status(self) -> StatusCode {

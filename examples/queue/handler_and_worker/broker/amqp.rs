@@ -14,6 +14,7 @@ use crate::BoxError;
 const JOBS: &str = "reports";
 const DEAD_LETTERS: &str = "reports-dead";
 
+// ANCHOR: publish
 pub(crate) struct Outbox {
     publisher: Publisher,
     /// Ends when it is dropped.
@@ -30,7 +31,9 @@ impl Outbox {
         Envelope::plain().publish(token, &self.publisher, report).await
     }
 }
+// ANCHOR_END: publish
 
+// ANCHOR: consume
 /// The connection ends when it is dropped.
 pub(crate) async fn consume(
     url: &str,
@@ -42,6 +45,7 @@ pub(crate) async fn consume(
     let consumer = Consumer::new(&connection, &subscription, runtime).await?;
     Ok((connection, consumer))
 }
+// ANCHOR_END: consume
 
 /// Whichever program comes first makes the queues.
 async fn connect(url: &str) -> Result<Connection, BoxError> {

@@ -18,6 +18,7 @@ use crate::BoxError;
 const JOBS: &str = "reports.jobs";
 const DEAD_LETTERS: &str = "dead.reports";
 
+// ANCHOR: publish
 pub(crate) struct Outbox(Publisher);
 
 impl Outbox {
@@ -30,7 +31,9 @@ impl Outbox {
         Envelope::plain().publish(token, &self.0, report.to_owned()).await
     }
 }
+// ANCHOR_END: publish
 
+// ANCHOR: consume
 /// After `ack_wait` without a word of its worker a job is another's.
 pub(crate) async fn consume(url: &str, ack_wait: Duration) -> Result<Consumer, BoxError> {
     let (jetstream, jobs) = connect(url).await?;
@@ -39,6 +42,7 @@ pub(crate) async fn consume(url: &str, ack_wait: Duration) -> Result<Consumer, B
     let pull = jobs.get_or_create_consumer("workers", config).await?;
     Ok(Consumer::new(pull, Publisher::new(jetstream, DEAD_LETTERS))?)
 }
+// ANCHOR_END: consume
 
 /// Whichever program comes first makes the streams.
 async fn connect(url: &str) -> Result<(Context, Stream), BoxError> {

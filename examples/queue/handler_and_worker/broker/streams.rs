@@ -13,6 +13,7 @@ use crate::BoxError;
 const JOBS: &str = "reports";
 const GROUP: &str = "workers";
 
+// ANCHOR: publish
 pub(crate) struct Outbox(Publisher);
 
 impl Outbox {
@@ -29,7 +30,9 @@ impl Outbox {
         Envelope::plain().publish(token, &self.0, report).await
     }
 }
+// ANCHOR_END: publish
 
+// ANCHOR: consume
 /// After `claim_after` without a word of its worker a job is another's.
 pub(crate) fn consume(
     url: &str,
@@ -42,3 +45,4 @@ pub(crate) fn consume(
     let consumer = Consumer::new(server, open()?, JOBS, GROUP, name);
     Ok(consumer.claim_after(claim_after).delete_done(true))
 }
+// ANCHOR_END: consume
