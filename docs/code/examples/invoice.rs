@@ -5,18 +5,22 @@ use std::{error::Error, time::Duration};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let servers = ["redis://127.0.0.1:7001", "redis://127.0.0.1:7002", "redis://127.0.0.1:7003"];
+    let servers =
+        ["redis://127.0.0.1:7001", "redis://127.0.0.1:7002", "redis://127.0.0.1:7003"];
     let redsync = redsync_redis_rs::connect(servers).await?;
 
     let guard = redsync.mutex("invoice:42").ttl(Duration::from_secs(10)).lock().await?;
-    let sent = guard.keep(send_invoice()).await?; // extended meanwhile; stopped if the lock is lost
+    // The lock is extended meanwhile, and the work stopped if it is lost.
+    let sent = guard.keep(send_invoice()).await?;
     guard.release().await?; // tells whether it was still held
 
-    redsync.shutdown().await; // what is left to clean up in the background
+    // What is left to do in the background.
+    redsync.shutdown().await;
     sent
 }
 // ANCHOR_END: all
 
+/// Returns what became of it.
 async fn send_invoice() -> Result<(), Box<dyn Error>> {
     Ok(())
 }

@@ -6,6 +6,8 @@ use super::{File, has_extension};
 
 const BOOK: &str = "docs/src";
 const SUMMARY: &str = "docs/src/SUMMARY.md";
+/// The summary itself, and the page that stands for those that are not there.
+const NOT_IN_SUMMARY: [&str; 2] = [SUMMARY, "docs/src/404.md"];
 const INCLUDE: &str = "{{#include ";
 
 /// Returns every link of a Markdown file that leads nowhere, and of the book's pages everything that is included and not
@@ -90,7 +92,8 @@ impl<'a> Page<'a> {
     fn breach_of_summary(&self) -> Option<String> {
         let summary = self.files.iter().find(|file| file.path == Path::new(SUMMARY))?;
         let name = self.file.path.strip_prefix(BOOK).ok()?.display().to_string();
-        let is_named = summary.text.contains(&format!("({name})")) || self.file.path == Path::new(SUMMARY);
+        let is_named = summary.text.contains(&format!("({name})"))
+            || NOT_IN_SUMMARY.iter().any(|other| self.file.path == Path::new(other));
         (!is_named).then(|| format!("{}: no summary names it", self.file.path.display()))
     }
 
