@@ -1,19 +1,23 @@
-//! Builds the book in `docs/`, and shows it while it is written.
+//! Builds the book in `docs/`, shows it while it is written, and looks at it in a browser.
 
 use std::process::{Command, Stdio};
 
-use crate::command::{announce, cannot_start, root, run as run_command, words};
+use crate::command::{announce, cannot_start, cargo, root, run as run_command, words};
 use crate::{setup, tidy};
 
 /// Where the book is built, as `docs/book.toml` has it.
 const BOOK: &str = "target/book";
+/// A package apart from the workspace, so that nobody builds it who does not run it.
+const BROWSER: &str = "docs/browser/Cargo.toml";
 
-/// Builds the book; `--serve` shows it, and builds it anew whenever a page changes.
+/// Builds the book; `--serve` shows it and builds it anew whenever a page changes, `--check` looks at each page in a
+/// browser.
 pub(crate) fn run(args: &[&str]) -> Result<(), String> {
     match args {
         [] => build(),
         ["--serve"] => serve(),
-        _ => Err(format!("not for docs: {}; there is --serve", args.join(" "))),
+        ["--check", args @ ..] => check(args),
+        _ => Err(format!("not for docs: {}; there are --serve and --check", args.join(" "))),
     }
 }
 
@@ -28,6 +32,20 @@ fn build() -> Result<(), String> {
 fn serve() -> Result<(), String> {
     let mut mdbook = Command::new(setup::ensure_mdbook()?);
     run_command(mdbook.args(["serve", "docs"]).current_dir(root()))
+}
+
+/// Before the book is looked at, what looks at it has to find faults that were made on purpose.
+fn check(args: &[&str]) -> Result<(), String> {
+    setup::ensure_chromium()?;
+    build()?;
+    browser(&["test", "--quiet"], &[])?;
+    browser(&["run", "--quiet"], &[&["--", BOOK], args].concat())
+}
+
+/// Runs a command of cargo on the package that looks at the book.
+fn browser(command: &[&str], args: &[&str]) -> Result<(), String> {
+    let package = ["--manifest-path", BROWSER, "--target-dir", "target/browser"];
+    run_command(&mut cargo(&[command, &package, args].concat()))
 }
 
 /// Runs mdbook, which warns of what it leaves out and calls that a success.

@@ -35,6 +35,8 @@ usage: cargo xtask <chore>
   tidy   check the rules of this repository that no other tool checks
   docs [--serve]
          build the book, or show it and build it anew whenever a page changes
+  docs --check [--pictures DIR]
+         build the book and load each page in a browser, at the width of a desktop and of a phone; needs Chromium
   ci     do what CI does: lint, a part of each of the following that needs no nightly compiler, then test
 
   sim [--seeds N] [--from S] [--minutes M] [--replay S] [--broken data|clocks|slow-twins] [--stop]

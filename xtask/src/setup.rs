@@ -22,6 +22,9 @@ const NO_RABBITMQ: &str =
     "no rabbitmq-server found: install RabbitMQ (Debian: apt-get install rabbitmq-server)";
 const NO_CPP: &str = "the fuzzer's own part is written in C++: install a compiler for it (Debian: apt-get install \
     g++), or name it in CXX";
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const NO_BROWSER: &str =
+    "no Chromium found: install it (Debian: apt-get install chromium), or name the program in CHROME";
 /// Which one builds the book: another one may have other warnings, and other pages.
 const MDBOOK: &str = "0.5.4";
 
@@ -58,6 +61,14 @@ pub(crate) fn ensure_cpp() -> Result<(), String> {
 /// Finds the broker that the tests of `redsync-queue`'s feature `amqp` start, or installs Debian's package.
 pub(crate) fn ensure_amqp() -> Result<(), String> {
     ensure(|| is_file(RABBITMQ) || in_path("rabbitmq-server"), &["rabbitmq-server"], NO_RABBITMQ)
+}
+
+/// Finds a Chromium as the book's browser test will, or installs Debian's package.
+pub(crate) fn ensure_chromium() -> Result<(), String> {
+    if env::var_os("CHROME").is_some() {
+        return Ok(());
+    }
+    ensure(|| BROWSERS.iter().any(starts), &["chromium"], NO_BROWSER)
 }
 
 /// Finds the mdbook of the version that the book is built with, or has cargo build it, and returns its program.
