@@ -18,8 +18,8 @@
 //! ```
 //!
 //! Start at [`connect`], [`Redsync::mutex`], [`Mutex::lock`] and [`Guard`]; what went wrong is told by
-//! [`Error::kind`] and [`Error::nodes`]. What a lock does and does not guarantee stands in the
-//! [README](https://github.com/redsync-rs/redsync#what-the-lock-guarantees).
+//! [`Error::kind`] and [`Error::nodes`]. What a lock does and does not guarantee stands in
+//! [the book](https://github.com/redsync-rs/redsync/blob/main/docs/src/promises.md).
 //!
 //! # Connections
 //!
