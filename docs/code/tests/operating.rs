@@ -42,13 +42,12 @@ async fn of_all_kinds(
     ])?)
 }
 
-/// The same over the `fred` crate, where URLs say it all.
+/// The same over the `fred` crate.
 async fn by_urls(
     server: &str,
     cluster: &str,
     sentinel: &str,
 ) -> Result<Redsync, BoxError> {
-    // redis://10.0.0.1, redis-cluster://10.0.0.2, redis-sentinel://10.0.0.3:26379?sentinelServiceName=locks
     Ok(redsync_fred::connect([server, cluster, sentinel]).await?)
 }
 // ANCHOR_END: topologies
@@ -82,11 +81,11 @@ async fn nodes_of_all_kinds_make_a_quorum() {
 }
 
 // ANCHOR: end
-/// Ends the locks of a process that is to end, within a time that the process has.
+/// Ends the locks of a process, within the time that it has.
 async fn end(redsync: &Redsync, grace: Duration) -> bool {
-    // Waiting calls are told `Cancelled`; what is to be cleaned up goes on until it is done.
-    let all = redsync.shutdown();
-    tokio::time::timeout(grace, all).await.is_ok() // else the TTLs do the rest
+    // Waiting calls are told `Cancelled`, and what is to be cleaned up goes on.
+    // What is not done in time is left to the TTLs.
+    tokio::time::timeout(grace, redsync.shutdown()).await.is_ok()
 }
 // ANCHOR_END: end
 
