@@ -1,15 +1,17 @@
 //! [`Drive`]: carries out what a machine asks for, first for its caller and then in the background.
 
+mod following;
+
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use event_listener::EventListener;
 use futures_util::future::{Either, select};
 
+use self::following::Following;
 use crate::{
     BoxFuture, Moment,
     call::Call,
@@ -163,7 +165,7 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
             let mut state = held.state();
             state.note(&engine.machine, number);
             drop(state);
-            engine.following = Some(Following { given_back: None, held, number, told: None });
+            engine.following = Some(Following::new(held, number));
         }
     }
 }
@@ -199,15 +201,6 @@ struct Engine<M> {
     is_waited_for: bool,
     /// As of the last wait.
     waits_for: WaitReason,
-}
-
-/// The held lock that a settling machine keeps in step with.
-struct Following {
-    held: Arc<Held>,
-    number: u64,
-    given_back: Option<EventListener>,
-    /// The ending that the machine knows of.
-    told: Option<Ending>,
 }
 
 /// After so many events other tasks get their turn: where every node fails at once and there is no delay between
@@ -360,46 +353,6 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
                 Poll::Ready(Step::Idle) => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
             }
-        }
-    }
-}
-
-impl Following {
-    /// Under the lock's state, so that a grant is either known when the lock is given back, or known to be late.
-    fn tell<M: Machine>(&mut self, machine: &mut M, event: Option<Event>, now: Moment) {
-        let mut state = self.held.state();
-        let ending = state.ending();
-        if self.told != ending {
-            self.told = ending;
-            ending.and_then(Ending::event).into_iter().for_each(|news| machine.handle(news, now));
-        }
-        event.into_iter().for_each(|event| machine.handle(event, now));
-        if ending.is_none() {
-            state.note(machine, self.number);
-        }
-    }
-
-    /// Ready when the lock has ended in a way that the machine does not know of. One that could not be handed back may still
-    /// be released.
-    fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if let Some(given_back) = &mut self.given_back
-                && Pin::new(given_back).poll(cx).is_pending()
-            {
-                return Poll::Pending;
-            }
-            // Listens before it looks, so that nothing is missed in between.
-            self.given_back = Some(self.held.on_give_back());
-            if self.told != self.held.state().ending() {
-                return Poll::Ready(());
-            }
-        }
-    }
-
-    fn report<M: Machine>(&self, machine: &M) {
-        let mut state = self.held.state();
-        if state.ending().is_none() {
-            state.note(machine, self.number);
         }
     }
 }

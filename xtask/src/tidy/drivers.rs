@@ -3,7 +3,8 @@
 use super::{File, has_extension};
 
 const DRIVERS: [&str; 2] = ["crates/redsync-redis-rs", "crates/redsync-fred"];
-const MOST_CODE: usize = 300;
+/// Two ways to a server, the locks' and that on which keys are watched, of several kinds of connections each.
+const MOST_CODE: usize = 360;
 
 /// Lists what only those speak of who know the algorithm.
 const NOT_OF_DRIVERS: [&str; 8] =
@@ -55,7 +56,7 @@ mod tests {
         let file = |path: &str, text: String| File { path: path.into(), text };
         let long = "fn f() {}\n".repeat(MOST_CODE);
         let cases = [
-            ("crates/redsync-fred/src/a.rs", long.clone(), Some("300 lines")),
+            ("crates/redsync-fred/src/a.rs", long.clone(), Some("360 lines")),
             (
                 "crates/redsync-fred/src/a.rs",
                 "// EVAL\nlet a = \"EVAL\";\n".to_owned(),

@@ -1,0 +1,69 @@
+//! [`Following`]: keeps a machine in step with a lock that this process holds.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use event_listener::EventListener;
+
+use crate::{
+    Moment,
+    held::{Ending, Held},
+    machine::{Event, Machine},
+};
+
+/// The held lock that a settling machine keeps in step with.
+pub(super) struct Following {
+    pub(super) held: Arc<Held>,
+    pub(super) number: u64,
+    given_back: Option<EventListener>,
+    /// The ending that the machine knows of.
+    told: Option<Ending>,
+}
+
+impl Following {
+    pub(super) fn new(held: Arc<Held>, number: u64) -> Self {
+        Self { held, number, given_back: None, told: None }
+    }
+
+    /// Under the lock's state, so that a grant is either known when the lock is given back, or known to be late.
+    pub(super) fn tell<M: Machine>(&mut self, machine: &mut M, event: Option<Event>, now: Moment) {
+        let mut state = self.held.state();
+        let ending = state.ending();
+        if self.told != ending {
+            self.told = ending;
+            ending.and_then(Ending::event).into_iter().for_each(|news| machine.handle(news, now));
+        }
+        event.into_iter().for_each(|event| machine.handle(event, now));
+        if ending.is_none() {
+            state.note(machine, self.number);
+        }
+    }
+
+    /// Ready when the lock has ended in a way that the machine does not know of. One that could not be handed back may still
+    /// be released.
+    pub(super) fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if let Some(given_back) = &mut self.given_back
+                && Pin::new(given_back).poll(cx).is_pending()
+            {
+                return Poll::Pending;
+            }
+            // Listens before it looks, so that nothing is missed in between.
+            self.given_back = Some(self.held.on_give_back());
+            if self.told != self.held.state().ending() {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    pub(super) fn report<M: Machine>(&self, machine: &M) {
+        let mut state = self.held.state();
+        if state.ending().is_none() {
+            state.note(machine, self.number);
+        }
+    }
+}
