@@ -20,17 +20,29 @@ const HANDS_IN_A_ROW: u32 = 8;
 /// How long they may do so where nobody is told that the lock is free, and others poll. Between two polls there is a fifth
 /// of a second or so, and of several polls one is to be lucky.
 const TIME_IN_A_ROW: Duration = Duration::from_secs(1);
+/// How long a call that takes the lock again and again, with nobody behind it, does so before others get the same chance. It is
+/// ahead of them each time by half a round trip, and would be for ever; the chance costs it two round trips.
+const TIME_ALONE: Duration = Duration::from_millis(100);
+/// A lock that was free for so long was there for everybody.
+const FREE_FOR_ALL: Duration = Duration::from_millis(20);
 
 /// Who waits for which lock. Of those that wait for the same one only the first asks for it.
-#[derive(Debug, Default)]
 pub(crate) struct Lines {
-    by_name: Mutex<BTreeMap<Arc<str>, Line>>,
+    runtime: Arc<dyn Runtime>,
+    all: Mutex<All>,
     /// How many places there have been, of all lines: one that was taken out of its line may outlast that line, and is not to
     /// be mistaken for one in the next.
     places: AtomicU64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
+struct All {
+    by_name: BTreeMap<Arc<str>, Line>,
+    /// The lines that became empty, in that order, of which some may go on by now.
+    empty: VecDeque<(Arc<str>, Moment)>,
+}
+
+#[derive(Default)]
 struct Line {
     /// The first one asks for the lock or holds it.
     slots: VecDeque<Slot>,
@@ -39,9 +51,10 @@ struct Line {
     /// How often the lock has gone from one to the next without a chance for others, and since when.
     in_a_row: u32,
     since: Option<Moment>,
+    /// Since when nobody is in it, and nobody leaves.
+    empty_since: Option<Moment>,
 }
 
-#[derive(Debug)]
 struct Slot {
     number: u64,
     /// Tells it that it may be the first one now. Who came into an empty line needs none.
@@ -51,7 +64,6 @@ struct Slot {
 }
 
 /// A place in a line, which is left when it is dropped, or before.
-#[derive(Debug)]
 pub(crate) struct Place {
     lines: Arc<Lines>,
     name: Arc<str>,
@@ -73,10 +85,19 @@ pub(crate) enum Turn {
 }
 
 impl Lines {
+    pub(crate) fn new(runtime: Arc<dyn Runtime>) -> Self {
+        Self { runtime, all: Mutex::default(), places: AtomicU64::default() }
+    }
+
     /// Queues up for the lock called `name`.
-    pub(crate) fn join(self: &Arc<Self>, name: &Arc<str>) -> Place {
-        let mut by_name = self.by_name();
-        let line = by_name.entry(Arc::clone(name)).or_default();
+    pub(crate) fn join(self: &Arc<Self>, name: &Arc<str>, now: Moment) -> Place {
+        let mut all = self.all();
+        all.forget(now);
+        let line = all.by_name.entry(Arc::clone(name)).or_default();
+        if line.empty_since.take().is_some() {
+            // Who comes only now is not the next in line.
+            line.in_a_row = 0;
+        }
         let number = self.places.fetch_add(1, Ordering::Relaxed);
         let moves = (!line.slots.is_empty()).then(Arc::<Event>::default);
         line.slots.push_back(Slot { number, moves: moves.clone(), holds: None });
@@ -84,13 +105,27 @@ impl Lines {
     }
 
     /// The same where nobody else is there.
-    pub(crate) fn join_alone(self: &Arc<Self>, name: &Arc<str>) -> Option<Place> {
-        let is_empty = self.by_name().get(name).is_none_or(|line| line.slots.is_empty());
-        is_empty.then(|| self.join(name))
+    pub(crate) fn join_alone(self: &Arc<Self>, name: &Arc<str>, now: Moment) -> Option<Place> {
+        let is_empty = self.all().by_name.get(name).is_none_or(|line| line.slots.is_empty());
+        is_empty.then(|| self.join(name, now))
     }
 
-    fn by_name(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Line>> {
-        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    fn all(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl All {
+    /// Forgets the lines that have been empty for long enough. Each is looked at once for each time that it became so.
+    fn forget(&mut self, now: Moment) {
+        let is_old = |(_, since): &(Arc<str>, Moment)| now.since(*since) >= FREE_FOR_ALL;
+        while self.empty.front().is_some_and(is_old)
+            && let Some((name, since)) = self.empty.pop_front()
+        {
+            if self.by_name.get(&name).is_some_and(|line| line.empty_since == Some(since)) {
+                self.by_name.remove(&name);
+            }
+        }
     }
 }
 
@@ -126,8 +161,13 @@ impl Line {
     }
 
     fn turn(&self, now: Moment) -> Turn {
-        let is_long = self.since.is_some_and(|since| now.since(since) >= TIME_IN_A_ROW);
-        if self.in_a_row >= HANDS_IN_A_ROW || is_long { Turn::AfterOthers { is_long } } else { Turn::Now }
+        let time = self.since.map_or(Duration::ZERO, |since| now.since(since));
+        let is_alone = self.slots.len() == 1 && self.in_a_row == 0;
+        if self.in_a_row >= HANDS_IN_A_ROW || is_alone && time >= TIME_ALONE || time >= TIME_IN_A_ROW {
+            Turn::AfterOthers { is_long: time >= TIME_IN_A_ROW }
+        } else {
+            Turn::Now
+        }
     }
 
     /// Others have had their chance.
@@ -155,20 +195,20 @@ impl Place {
     }
 
     fn first_is_over_at(&self) -> Option<Moment> {
-        self.lines.by_name().get(&self.name).and_then(Line::first_is_over_at)
+        self.lines.all().by_name.get(&self.name).and_then(Line::first_is_over_at)
     }
 
     /// Its turn, if it has come.
     pub(crate) fn turn_at(&self, now: Moment) -> Option<Turn> {
-        let mut by_name = self.lines.by_name();
-        let line = by_name.get_mut(&self.name)?;
+        let mut all = self.lines.all();
+        let line = all.by_name.get_mut(&self.name)?;
         line.is_first(self.number, now).then(|| line.turn(now))
     }
 
     /// It has the lock by now; `waited` says whether others had their chance before.
     pub(crate) fn hold(&self, held: &Arc<Held>, waited: bool, now: Moment) {
-        let mut by_name = self.lines.by_name();
-        let Some(line) = by_name.get_mut(&self.name) else { return };
+        let mut all = self.lines.all();
+        let Some(line) = all.by_name.get_mut(&self.name) else { return };
         if waited {
             line.begin_anew();
         }
@@ -184,7 +224,7 @@ impl Place {
     /// right behind this one, and without a chance for others.
     pub(crate) fn leave(&mut self) {
         if !std::mem::replace(&mut self.has_left, true)
-            && let Some(line) = self.lines.by_name().get_mut(&self.name)
+            && let Some(line) = self.lines.all().by_name.get_mut(&self.name)
         {
             line.leaving += 1;
             line.remove(self.number);
@@ -194,15 +234,17 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut by_name = self.lines.by_name();
-        let Some(line) = by_name.get_mut(&self.name) else { return };
+        let now = self.lines.runtime.now();
+        let mut all = self.lines.all();
+        let Some(line) = all.by_name.get_mut(&self.name) else { return };
         if self.has_left {
             line.leaving -= 1;
         } else {
             line.remove(self.number);
         }
         if line.slots.is_empty() && line.leaving == 0 {
-            by_name.remove(&self.name);
+            line.empty_since = Some(now);
+            all.empty.push_back((Arc::clone(&self.name), now));
         }
     }
 }

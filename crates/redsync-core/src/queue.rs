@@ -71,11 +71,11 @@ impl<'a> Queue<'a> {
         let lookout = Lookout::new(Arc::clone(self.world), Arc::clone(self.name));
         let all = self.settings.tries;
         if all == 1 {
-            let place = self.world.lines.join_alone(self.name);
+            let place = self.world.lines.join_alone(self.name, self.begun);
             let since = self.begun;
             return Some(Entry { tries: 1, since, lookout, is_late: false, queued: 0, place, waited: false });
         }
-        let place = self.world.lines.join(self.name);
+        let place = self.world.lines.join(self.name, self.begun);
         let mut turn = place.turn_at(self.begun);
         let (mut tried, mut since) = (1, self.begun);
         while turn.is_none() && tried < all && !self.is_late() {

@@ -192,6 +192,51 @@ fn a_loop_that_drops_its_guards_lets_other_processes_have_the_lock() {
 }
 
 #[test]
+fn a_loop_that_waits_for_its_releases_lets_other_processes_have_the_lock() {
+    for nodes in [1, 3] {
+        let quorum = Quorum::of(nodes);
+        for node in &quorum.nodes {
+            node.delay_requests(HALF_WAY);
+            node.delay_replies(HALF_WAY);
+            node.jitter(Duration::from_micros(20));
+        }
+        let mut had = 0;
+        let busy = async {
+            loop {
+                let guard = quorum.mutex().lock().await.expect("its turn comes");
+                had += 1;
+                hold_for(&quorum, guard, ms(5)).await;
+            }
+        };
+        let other = async {
+            let redsync = quorum.other_process();
+            for _ in 0..10 {
+                let guard =
+                    redsync.mutex(NAME).lock().await.expect("within the tries that it has by default");
+                guard.release().await.expect("reachable");
+                quorum.sleep(ms(20)).await;
+            }
+        };
+        quorum.block_on(select(Box::pin(busy), Box::pin(other)));
+        // Each tenth of a second the other one has the same chance.
+        assert!(had <= 10 * 20 * 3, "{nodes} nodes: ten times while the loop had it {had} times");
+    }
+}
+
+#[test]
+fn a_loop_that_nobody_rivals_hardly_looks_whether_the_lock_is_free() {
+    let quorum = Quorum::of(1);
+    quorum.block_on(async {
+        for _ in 0..1000 {
+            quorum.mutex().lock().await.expect("free").release().await.expect("reachable");
+        }
+    });
+    let calls = quorum.nodes[0].calls();
+    // Two looks each tenth of a second, of two milliseconds a time.
+    assert!(calls["SET"] == 1000 && calls["PTTL"] <= 2 * 20, "{calls:?}");
+}
+
+#[test]
 fn a_call_that_is_dropped_at_any_of_its_polls_leaves_its_place_and_nothing_behind() {
     let mut has_ended = false;
     for polls in 0..1000 {
