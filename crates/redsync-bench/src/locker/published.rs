@@ -31,7 +31,7 @@ pub(super) trait Listen: Wire {
     ) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
-/// KEYS[1] the lock, ARGV[1] the value, ARGV[2] the channel.
+/// Its key is the lock, its arguments are the value and the channel.
 const RELEASE: &str = "\
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
