@@ -4,6 +4,9 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+/// How long a connection to a broker may take. `lapin` may wait for ever where it is cut while it is made.
+pub(crate) const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
+
 /// A kind of broker that jobs go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Broker {

@@ -9,7 +9,7 @@ use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     Failure,
-    broker::{Address, Broker},
+    broker::{Address, Broker, CONNECTS_WITHIN},
     history::Job,
     inbox,
 };
@@ -41,7 +41,6 @@ impl Outbox {
     pub(crate) async fn open(&self) -> Result<(), Failure> {
         let mut open = self.open.lock().await;
         if open.is_none() {
-            // A broker that goes down may leave who connects waiting for ever.
             *open = Some(timeout(CONNECTS_WITHIN, self.connect()).await??);
         }
         Ok(())

@@ -13,11 +13,14 @@ use std::{
 use redsync_core::Redsync;
 use redsync_queue::{Message, Otherwise, Outcome, Policy, Worker, nats, streams};
 use serde::{Deserialize, Serialize};
-use tokio::{sync::oneshot, time::sleep};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
 
 use crate::{
     Failure, What,
-    broker::{Address, Broker},
+    broker::{Address, Broker, CONNECTS_WITHIN},
     history::{History, Job, Log},
     inbox::{Amqp, Inbox},
 };
@@ -100,7 +103,7 @@ pub fn work(orders: &str) -> Result<(), Failure> {
             Broker::RabbitMq => hand.work::<Amqp>().await?,
         }
         // What it cannot clean up by then is left to the TTL, and found at the end.
-        drop(tokio::time::timeout(SETTLES_WITHIN, hand.redsync.shutdown()).await);
+        drop(timeout(SETTLES_WITHIN, hand.redsync.shutdown()).await);
         Ok(())
     })
 }
@@ -147,7 +150,8 @@ impl Hand {
         let inbox = match inbox {
             Some(inbox) => inbox,
             none => {
-                none.insert(I::open(&self.orders.address, &self.redsync, self.orders.manner.ahead()).await?)
+                let open = I::open(&self.orders.address, &self.redsync, self.orders.manner.ahead());
+                none.insert(timeout(CONNECTS_WITHIN, open).await??)
             }
         };
         inbox.receive().await
