@@ -14,8 +14,6 @@ use crate::{
     inbox,
 };
 
-/// How long it may take to connect.
-const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
 /// How long a stream's server may take to answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 

@@ -70,8 +70,8 @@ pub enum HandOverError<E> {
 /// its token: then it is either the caller's or a worker's. What is taken back has the token's TTL, and is not extended in
 /// the background. Where the nodes cannot be reached, it is [withdrawn](Redsync::withdraw) in the background.
 ///
-/// An error that `publish` passes on by `?` counts as [unknown](PublishError::Unknown). One that takes longer than 30 s, or than
-/// half of the wait where that is less, is dropped, and [unheard](HandOverError::Unheard) of.
+/// An error that `publish` passes on by `?` counts as [unknown](PublishError::Unknown). One that takes longer than 30 s is
+/// dropped, and [unheard](HandOverError::Unheard) of.
 ///
 /// # Cancel safety
 ///
@@ -100,7 +100,7 @@ where
     let redsync = guard.redsync();
     let token = guard.hand_over(wait).await.map_err(HandOverError::NotHandedOver)?;
     let runtime = redsync.runtime();
-    let end = runtime.sleep_until(runtime.now().plus(PUBLISHED_WITHIN.min(wait / 2)));
+    let end = runtime.sleep_until(runtime.now().plus(PUBLISHED_WITHIN));
     let parcel = Parcel { redsync, token: token.clone(), is_settled: false };
     // A block of its own: what is dropped before the lock is taken back cannot publish any more.
     let published = {

@@ -84,6 +84,10 @@ impl Policy {
     }
 
     /// For a token whose wait was over before its message was delivered first.
+    ///
+    /// A broker that has crashed may forget that it had delivered a message. Where its worker is gone as well, and has used up
+    /// the token, it is such a one: where no such job may be left to the dead letters,
+    /// [take the lock anew](Otherwise::LockAnew).
     #[must_use]
     pub fn expired(self, expired: Otherwise) -> Self {
         Self { expired, ..self }
