@@ -44,9 +44,10 @@ pub enum HandOverError<E> {
     Unknown {
         /// Why not.
         error: E,
-        /// The lock, which was taken back: a worker that gets the message waits until it has ended, and then goes by
-        /// [`Policy::abandoned`](crate::Policy::abandoned), by which it does the job unless it is said otherwise. Otherwise
-        /// why it was not: with [`AlreadyAdopted`](redsync_core::ErrorKind::AlreadyAdopted) a worker was faster, and has the
+        /// The lock, which was taken back: a worker that gets the message while it is held waits until it has ended, and then
+        /// goes by [`Policy::abandoned`](crate::Policy::abandoned), by which it does the job unless it is said otherwise. One
+        /// that gets it later goes by [`Policy::expired`](crate::Policy::expired), by which it is a dead letter. Otherwise why
+        /// it was not: with [`AlreadyAdopted`](redsync_core::ErrorKind::AlreadyAdopted) a worker was faster, and has the
         /// job.
         lock: Result<Guard, Error>,
     },
@@ -102,7 +103,8 @@ where
     let runtime = redsync.runtime();
     let end = runtime.sleep_until(runtime.now().plus(PUBLISHED_WITHIN));
     let parcel = Parcel { redsync, token: token.clone(), is_settled: false };
-    // A block of its own: what is dropped before the lock is taken back cannot publish any more.
+    // A block of its own, so that the publish is dropped before the lock is taken back. What its client has taken in by then
+    // may go out all the same.
     let published = {
         match select(pin!(publish(token)), end).await {
             Either::Left((published, _)) => Some(published),

@@ -83,7 +83,10 @@ impl Policy {
         Self { foreign, ..self }
     }
 
-    /// For a token whose wait was over before its message was delivered first.
+    /// For a token whose wait was over before its message was delivered first, or that was used up by then.
+    ///
+    /// A message whose publish was [unknown](crate::HandOverError::Unknown) is such a one where it comes first after the
+    /// publisher has taken its lock back and released it.
     ///
     /// A broker that has crashed may forget that it had delivered a message. Where its worker is gone as well, and has used up
     /// the token, it is such a one: where no such job may be left to the dead letters,
@@ -96,8 +99,8 @@ impl Policy {
     /// For a message that was delivered before, and whose lock has ended meanwhile: its worker had it and is gone, or nobody
     /// got to work on it in time.
     ///
-    /// A message whose publish was [unknown](crate::HandOverError::Unknown), and whose lock the publisher has taken back and
-    /// released, is such a one too.
+    /// A message whose publish was [unknown](crate::HandOverError::Unknown) is such a one too where it has come before the
+    /// publisher has released the lock that he has taken back. Where it comes later, it is [expired](Self::expired).
     #[must_use]
     pub fn abandoned(self, abandoned: Otherwise) -> Self {
         Self { abandoned, ..self }

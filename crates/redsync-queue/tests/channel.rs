@@ -242,6 +242,38 @@ fn what_may_have_been_published_is_either_the_handlers_or_a_workers() {
 }
 
 #[test]
+fn what_was_published_after_all_is_abandoned_where_it_came_before_and_else_expired() {
+    for comes_before in [true, false] {
+        let mut shop = Shop::new();
+        let (sender, publish_to) = (shop.sender.clone(), Envelope::plain());
+        let guard = shop.runtime.block_on(async {
+            let guard = shop.redsync.mutex(NAME).lock().await.expect("free");
+            let publish = async |token| {
+                publish_to.publish(&token, &sender, 1138).await?;
+                Err::<(), _>(PublishError::Unknown(Closed))
+            };
+            let error = hand_over(guard, WAIT, publish).await.expect_err("nobody knows");
+            let HandOverError::Unknown { lock: Ok(guard), .. } = error else { panic!("{error:?}") };
+            guard
+        });
+        let worker = shop.worker();
+        if comes_before {
+            let (outcome, told) = shop.process(&worker, Ok(()));
+            assert!(matches!(outcome, Outcome::NotLocked(NotLocked::AlreadyAdopted(_))), "{outcome:?}");
+            assert_eq!(told, Told::ToDeliverAgain(TTL));
+        }
+        shop.runtime.block_on(guard.release()).expect("held");
+        let (outcome, told) = shop.process(&worker, Ok(()));
+        if comes_before {
+            assert!(matches!(outcome, Outcome::Done(1138)), "{outcome:?}");
+        } else {
+            assert!(matches!(outcome, Outcome::NotLocked(NotLocked::Expired(_))), "{outcome:?}");
+            assert_eq!(told, Told::DeadLettered);
+        }
+    }
+}
+
+#[test]
 fn a_publish_that_does_not_end_is_given_up_and_its_lock_comes_back() {
     let shop = Shop::new();
     let begun = shop.runtime.now();
