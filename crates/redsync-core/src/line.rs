@@ -217,9 +217,7 @@ impl Place {
             slot.holds = Some(Arc::clone(held));
         }
     }
-}
 
-impl Place {
     /// Makes room for the next one. Until this is dropped the line goes on, also when it is empty: who comes into it comes
     /// right behind this one, and without a chance for others.
     pub(crate) fn leave(&mut self) {

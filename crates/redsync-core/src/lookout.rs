@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{BoxFuture, Hint, Moment, NodeError, few::Few, machine::NodeSet, redsync::World};
+use crate::{BoxFuture, Delay, Hint, Moment, NodeError, few::Few, machine::NodeSet, redsync::World};
 
 /// From the second time in a row on that somebody else was quicker, the longest pause is as many times this. Of a hundred
 /// processes each then stands back for a hundred times as long as of one, and a few of them ask at a time.
@@ -167,8 +167,7 @@ impl Lookout {
         }
         let times = Some(self.in_vain).filter(|times| *times >= 2)?;
         let longest = PAUSE.saturating_mul(times).min(LONGEST_PAUSE);
-        let part = (self.world.runtime.random() >> 32) as u32;
-        let pause = longest.mul_f64(f64::from(part) / f64::from(u32::MAX));
-        Some(self.sleep(pause))
+        let pause = Delay::Between(Duration::ZERO, longest);
+        Some(self.sleep(pause.after(times, self.world.runtime.random())))
     }
 }

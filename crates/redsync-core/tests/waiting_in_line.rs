@@ -13,6 +13,17 @@ use redsync_testkit::cancel::drop_after;
 /// Nobody who polls has the lock before this is over.
 const NEVER: Duration = Duration::from_secs(3600);
 
+/// A quorum to which requests are on their way for as long as replies are, and nobody is always a moment quicker.
+fn far_away(nodes: usize) -> Quorum {
+    let quorum = Quorum::of(nodes);
+    for node in &quorum.nodes {
+        node.delay_requests(HALF_WAY);
+        node.delay_replies(HALF_WAY);
+        node.jitter(Duration::from_micros(20));
+    }
+    quorum
+}
+
 async fn hold_for(quorum: &Quorum, guard: Guard, time: Duration) {
     quorum.sleep(time).await;
     guard.release().await.expect("reachable");
@@ -157,12 +168,7 @@ fn a_loop_that_drops_its_guards_lets_other_processes_have_the_lock() {
     // It asks anew before the release is sent, or after that.
     for pause in [Duration::ZERO, Duration::from_micros(50)] {
         for nodes in [1, 3] {
-            let quorum = Quorum::of(nodes);
-            for node in &quorum.nodes {
-                node.delay_requests(HALF_WAY);
-                node.delay_replies(HALF_WAY);
-                node.jitter(Duration::from_micros(20));
-            }
+            let quorum = far_away(nodes);
             let mut had = 0;
             let busy = async {
                 loop {
@@ -194,12 +200,7 @@ fn a_loop_that_drops_its_guards_lets_other_processes_have_the_lock() {
 #[test]
 fn a_loop_that_waits_for_its_releases_lets_other_processes_have_the_lock() {
     for nodes in [1, 3] {
-        let quorum = Quorum::of(nodes);
-        for node in &quorum.nodes {
-            node.delay_requests(HALF_WAY);
-            node.delay_replies(HALF_WAY);
-            node.jitter(Duration::from_micros(20));
-        }
+        let quorum = far_away(nodes);
         let mut had = 0;
         let busy = async {
             loop {

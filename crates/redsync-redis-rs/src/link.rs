@@ -7,8 +7,8 @@ use redis::{
     AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult,
     ServerErrorKind, Value, aio::MultiplexedConnection,
 };
-use redsync_core::{NodeError, Reply, Request};
-use redsync_runtime::{Backlog, Ears, Link, Tracked, Transport};
+use redsync_core::{NodeError, Reply, Request, Runtime};
+use redsync_runtime::{Backlog, Ears, Link, Tracked, Transport, Watcher};
 
 use crate::convert;
 
@@ -36,9 +36,12 @@ impl Source {
         Self { server, tracked: None }
     }
 
-    /// Connections to the same server that track keys.
-    pub(crate) fn tracking(&self, tracked: Arc<Tracked>) -> Self {
-        Self { server: self.server.clone(), tracked: Some(tracked) }
+    /// Watches keys over a connection of its own to the same server.
+    pub(crate) fn watcher(&self, label: &str, runtime: &Arc<dyn Runtime>) -> Watcher {
+        let tracked = Arc::<Tracked>::default();
+        let source = Self { server: self.server.clone(), tracked: Some(Arc::clone(&tracked)) };
+        let link = Linked(Link::spare(label, source, Arc::clone(runtime)));
+        Watcher::new(link, tracked, Arc::clone(runtime))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, error::Error as StdError, ops::DerefMut, sync::Arc};
 
 use redis::Client;
 use redsync_core::{BoxFuture, Delivery, Hint, Node, NodeError, Reply, Request};
-use redsync_runtime::{Link, NoRuntime, Tracked, Watcher, Wired, locate};
+use redsync_runtime::{Link, NoRuntime, Wired, locate};
 
 use crate::{
     ConnectError, Connection, address,
@@ -114,10 +114,7 @@ impl RedisNode {
 
     pub(crate) fn from_link(link: Link<Source>) -> Self {
         let (label, runtime) = (link.label().to_owned(), Arc::clone(link.runtime()));
-        let tracked = Arc::<Tracked>::default();
-        let watching = link.source().tracking(Arc::clone(&tracked));
-        let watching = Linked(Link::spare(label.clone(), watching, Arc::clone(&runtime)));
-        let watcher = Watcher::new(watching, tracked, Arc::clone(&runtime));
+        let watcher = link.source().watcher(&label, &runtime);
         Self(Arc::new(Wired::new(label, Linked(link), runtime).watched_by(watcher)))
     }
 }

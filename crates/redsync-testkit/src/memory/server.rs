@@ -52,8 +52,8 @@ struct InFlight {
 enum Effect {
     Resolve(Slot, Outcome),
     After(Duration, Step),
-    /// Tells those that wait for the key, some time later.
-    Push(Duration, Vec<u8>),
+    /// Tells those that wait for the key.
+    Push(Vec<u8>),
     Disconnect,
 }
 
@@ -61,6 +61,7 @@ enum Effect {
 enum Step {
     Arrive(u64),
     Deliver(u64),
+    Push(Vec<u8>),
 }
 
 impl Server {
@@ -80,8 +81,8 @@ impl Server {
     pub(super) fn with<T>(self: &Arc<Self>, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = lock(&self.state);
         let output = change(&mut state);
-        let pushes = state.pushes();
-        let effects = mem::take(&mut state.effects).into_iter().chain(pushes).collect::<Vec<_>>();
+        state.push_changes();
+        let effects = mem::take(&mut state.effects);
         drop(state);
         effects.into_iter().for_each(|effect| self.carry_out(effect));
         output
@@ -89,15 +90,7 @@ impl Server {
 
     fn carry_out(self: &Arc<Self>, effect: Effect) {
         match effect {
-            Effect::Push(delay, key) if delay.is_zero() => self.tracked.changed(&key),
-            Effect::Push(delay, key) => {
-                let tracked = Arc::clone(&self.tracked);
-                let timer = self.runtime.sleep_until(self.runtime.now().plus(delay));
-                self.runtime.spawn(Box::pin(async move {
-                    timer.await;
-                    tracked.changed(&key);
-                }));
-            }
+            Effect::Push(key) => self.tracked.changed(&key),
             Effect::Disconnect => self.tracked.lost(),
             Effect::Resolve(slot, outcome) => slot.resolve(outcome),
             Effect::After(delay, step) => {
@@ -191,10 +184,15 @@ impl State {
         }
     }
 
-    /// What the server tells of keys that have changed, unless its connections are broken off.
-    fn pushes(&mut self) -> Vec<Effect> {
+    /// Sends what the server tells of keys that have changed on its way.
+    fn push_changes(&mut self) {
         let delay = self.faults.reply_delay;
-        self.keyspace.take_changed().into_iter().map(|key| Effect::Push(delay, key)).collect()
+        for key in self.keyspace.take_changed() {
+            self.effects.push(match delay.is_zero() {
+                true => Effect::Push(key),
+                false => Effect::After(delay, Step::Push(key)),
+            });
+        }
     }
 
     pub(super) fn break_off_all(&mut self) {
@@ -235,6 +233,7 @@ impl State {
             Step::Arrive(id) if self.paused => self.waiting.push_back(id),
             Step::Arrive(id) => self.serve(id),
             Step::Deliver(id) => self.deliver(id),
+            Step::Push(key) => self.effects.push(Effect::Push(key)),
         }
     }
 
