@@ -40,6 +40,7 @@ async fn no_wake_up_is_lost_among_threads() {
 
 /// Each call ends its turns in another way, and some of its calls on their way.
 async fn take_turns(redsync: Redsync, call: usize) {
+    let mut releases = Vec::new();
     for turn in 0..TURNS {
         let mutex = redsync.mutex(format!("report:{}", turn % 2)).retry_delay(NEVER);
         if (turn + call).is_multiple_of(5) {
@@ -51,7 +52,10 @@ async fn take_turns(redsync: Redsync, call: usize) {
         match call % 3 {
             0 => drop(guard.release().await.unwrap()),
             1 => drop(guard),
-            _ => drop(tokio::spawn(guard.release())),
+            _ => releases.push(tokio::spawn(guard.release())),
         }
+    }
+    for release in releases {
+        release.await.unwrap().unwrap();
     }
 }

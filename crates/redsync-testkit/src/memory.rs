@@ -154,7 +154,6 @@ impl Node for MemoryNode {
 
     /// As a real server tells it to its clients: after the delay of its replies.
     fn watch(&self, key: Arc<str>) -> Option<BoxFuture<'static, Result<Hint, NodeError>>> {
-        self.server.with(|state| state.keyspace.track());
         let (tracked, runtime) = (Arc::clone(&self.server.tracked), Arc::clone(self.server.runtime()));
         Some(Watcher::over(Arc::new(self.clone()), tracked, runtime).watch(key))
     }

@@ -51,6 +51,8 @@ impl MemoryNode {
 
 /// What a lock sends.
 const COMMANDS: [&str; 5] = ["SET", "EVAL", "EVALSHA", "DELIFEQ", "DELEX"];
+/// What a call sends that waits for a lock.
+const WATCHING: &str = "PTTL";
 
 impl Bench for MemoryNode {
     fn node(&self) -> BoxFuture<'_, Arc<dyn Node>> {
@@ -89,7 +91,7 @@ impl Bench for MemoryNode {
     fn forbid(&self, command: &str) {
         let detail = format!("this user has no permissions to run the '{}' command", command.to_lowercase());
         let error = ErrorReply::new("NOPERM", detail);
-        if COMMANDS.contains(&command) {
+        if COMMANDS.contains(&command) || command == WATCHING {
             self.refuse(command, error);
         } else {
             self.refuse_scripts(&error);

@@ -36,7 +36,10 @@ pub(super) fn execute(keyspace: &mut Keyspace, args: &[&[u8]], time: Time) -> Ex
             Ok(keyspace.get(key, now)?.map_or(Reply::Nil, |value| Reply::Text(value.to_vec())))
         }
         (b"DEL", [_, ..]) => Ok(count(args.iter().filter(|key| keyspace.remove(key, now)).count())),
-        (b"PTTL", [key]) => Ok(Reply::Integer(pttl(keyspace, key, now))),
+        (b"PTTL", [key]) => {
+            keyspace.track(key);
+            Ok(Reply::Integer(pttl(keyspace, key, now)))
+        }
         (b"PEXPIRE", [key, ttl]) => pexpire(keyspace, key, ttl, now),
         (b"PEXPIRE", [_, _, option, ..]) => Err(unsupported(option)),
         (b"DELIFEQ", [key, value]) if keyspace.native() == Some(Native::DelIfEq) => {

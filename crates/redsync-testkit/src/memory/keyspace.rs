@@ -1,6 +1,9 @@
 //! The keys of one server with their values and expiries, and the scripts and commands that it knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use redsync_core::wire::Native;
 
@@ -17,8 +20,10 @@ pub(super) struct Keyspace {
     scripts: BTreeSet<&'static str>,
     native: Option<Native>,
     hides_native: bool,
-    /// What has changed since it was asked for, once somebody wants to know.
-    changed: Option<Vec<Vec<u8>>>,
+    /// What was read by those who want to be told of the next change.
+    tracked: BTreeSet<Vec<u8>>,
+    /// What has changed of it since that was asked for.
+    changed: Vec<Vec<u8>>,
 }
 
 #[derive(Clone)]
@@ -50,18 +55,18 @@ impl Keyspace {
         self.entry(key, now).is_some()
     }
 
-    /// Takes down what changes, from now on.
-    pub(super) fn track(&mut self) {
-        self.changed.get_or_insert_default();
+    /// Takes down the next change of this key, as after `CLIENT TRACKING ON` for what is read.
+    pub(super) fn track(&mut self, key: &[u8]) {
+        self.tracked.insert(key.to_vec());
     }
 
-    /// What has changed since this was last asked for.
+    /// What has changed of that since this was last asked for.
     pub(super) fn take_changed(&mut self) -> Vec<Vec<u8>> {
-        self.changed.as_mut().map(std::mem::take).unwrap_or_default()
+        mem::take(&mut self.changed)
     }
 
     fn note(&mut self, key: &[u8]) {
-        self.changed.iter_mut().for_each(|changed| changed.push(key.to_vec()));
+        self.changed.extend(self.tracked.take(key));
     }
 
     pub(super) fn set_list(&mut self, key: &[u8]) {
@@ -76,8 +81,9 @@ impl Keyspace {
 
     /// Whether there was such a key.
     pub(super) fn remove(&mut self, key: &[u8], now: Millis) -> bool {
+        let Some(entry) = self.entries.remove(key) else { return false };
         self.note(key);
-        self.entries.remove(key).is_some_and(|entry| entry.is_alive(now))
+        entry.is_alive(now)
     }
 
     /// When the key expires: `None` without such a key, `Some(None)` when it never does.
@@ -90,9 +96,10 @@ impl Keyspace {
         if expires <= now {
             return self.remove(key, now);
         }
+        let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.is_alive(now)) else { return false };
+        entry.expires = Some(expires);
         self.note(key);
-        let entry = self.entries.get_mut(key).filter(|entry| entry.is_alive(now));
-        entry.map(|entry| entry.expires = Some(expires)).is_some()
+        true
     }
 
     pub(super) fn keys(&self, now: Millis) -> impl Iterator<Item = &[u8]> {
@@ -115,6 +122,7 @@ impl Keyspace {
     pub(super) fn restore(&mut self, earlier: &Self) {
         self.entries.clone_from(&earlier.entries);
         self.scripts.clear();
+        self.tracked.clear();
     }
 
     pub(super) fn native(&self) -> Option<Native> {
