@@ -14,13 +14,16 @@ use fred::{
 };
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Either, Shared, select},
+    future::{Either, select},
 };
 use redsync_core::{NodeError, Reply, Request, Runtime};
 use redsync_runtime::{CONNECT_TIMEOUT, Ears, KEEPALIVE, Link, SILENCE, Tracked, Transport, Watcher};
 use socket2::TcpKeepalive;
-use tokio::sync::broadcast::{Receiver as BroadcastReceiver, error::RecvError};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::{
+    sync::broadcast::{Receiver as BroadcastReceiver, error::RecvError},
+    task::AbortHandle,
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::convert;
 
@@ -51,50 +54,60 @@ impl Source {
 }
 
 /// A client of our own, which never reconnects: that is the link's business.
-#[derive(Clone)]
 pub(crate) struct Connection {
     client: WithOptions<Client>,
-    /// The task that moves the client's commands and replies. It is aborted with the last clone of this, or else
-    /// would go on without the client.
-    router: Router,
+    /// The task that moves the client's commands and replies.
+    router: AbortHandle,
+    /// Cancelled once that has ended. Each command waits for it, so that this must cost the same however many wait: they
+    /// share no future.
+    ended: CancellationToken,
+    /// Waits for that task, which is aborted with this, or else would go on without the client.
+    _watch: AbortOnDropHandle<()>,
     /// Passes on what the server pushes.
-    _ears: Option<Arc<AbortOnDropHandle<()>>>,
+    _ears: Option<AbortOnDropHandle<()>>,
 }
 
-type Router = Shared<BoxFuture<'static, Result<(), Error>>>;
-
 impl redsync_runtime::Source for Source {
-    type Connection = Connection;
+    type Connection = Arc<Connection>;
 
-    async fn connect(&self) -> Result<Connection, Box<dyn StdError + Send + Sync>> {
+    async fn connect(&self) -> Result<Arc<Connection>, Box<dyn StdError + Send + Sync>> {
         let config = Config { fail_fast: true, ..self.config.clone() };
         let client = Client::new(config, None, Some(connection_config()), None);
-        let task = AbortOnDropHandle::new(client.connect());
-        let router = async { task.await? }.boxed().shared();
+        let mut task = AbortOnDropHandle::new(client.connect());
+        let router = task.abort_handle();
         // The news of a failure may have come before anybody waits for it, but then the task has ended.
-        match select(pin!(client.wait_for_connect()), router.clone()).await {
-            Either::Left((result, _)) | Either::Right((result, _)) => result?,
+        match select(pin!(client.wait_for_connect()), &mut task).await {
+            Either::Left((result, _)) => result?,
+            Either::Right((result, _)) => result??,
         }
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
+        let watch = AbortOnDropHandle::new(tokio::spawn(async move {
+            // However it ends, be it with its runtime.
+            let _end = end;
+            let _ = task.await;
+        }));
         let ears = match &self.tracked {
             Some(tracked) => {
                 let pushes = client.invalidation_rx();
                 client.start_tracking(Vec::<String>::new(), false, false, false, false).await?;
-                let ears = tokio::spawn(listen(pushes, router.clone(), Ears::of(Arc::clone(tracked))));
-                Some(Arc::new(AbortOnDropHandle::new(ears)))
+                let ears = tokio::spawn(listen(pushes, ended.clone(), Ears::of(Arc::clone(tracked))));
+                Some(AbortOnDropHandle::new(ears))
             }
             None => None,
         };
-        Ok(Connection { client: client.with_options(&once()), router, _ears: ears })
+        let client = client.with_options(&once());
+        Ok(Arc::new(Connection { client, router, ended, _watch: watch, _ears: ears }))
     }
 
-    fn is_closed(&self, connection: &Connection, _: Duration) -> bool {
-        connection.router.clone().now_or_never().is_some()
+    fn is_closed(&self, connection: &Arc<Connection>, _: Duration) -> bool {
+        connection.router.is_finished()
     }
 }
 
 /// Passes on what a server pushes, until the client has ended.
-async fn listen(mut pushes: BroadcastReceiver<Invalidation>, router: Router, ears: Ears) {
-    let mut end = router;
+async fn listen(mut pushes: BroadcastReceiver<Invalidation>, ended: CancellationToken, ears: Ears) {
+    let mut end = pin!(ended.cancelled());
     loop {
         match select(pin!(pushes.recv()), &mut end).await {
             Either::Left((Ok(push), _)) if !push.keys.is_empty() => {
@@ -125,11 +138,9 @@ impl Connection {
     /// while it ended.
     async fn exchange(&self, request: &Request) -> Result<Resp3Frame, Error> {
         let reply = pin!(convert::exchange(&self.client, request));
-        match select(reply, self.router.clone()).await {
+        match select(reply, pin!(self.ended.cancelled())).await {
             Either::Left((answer, _)) => answer,
-            Either::Right((end, reply)) => {
-                reply.now_or_never().unwrap_or_else(|| end.and(Err(Error::new_canceled())))
-            }
+            Either::Right(((), reply)) => reply.now_or_never().unwrap_or_else(|| Err(Error::new_canceled())),
         }
     }
 }
