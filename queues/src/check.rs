@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Entry, What};
+use crate::{Entry, What, story::story};
 
 /// What is expected of the jobs besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,8 @@ pub enum Done {
     Never,
 }
 
-/// Returns everything that is wrong. `jobs` are those that were published, with the names of their locks.
+/// Returns everything that is wrong, of a job that was not done with its whole history. `jobs` are those that were published,
+/// with the names of their locks.
 #[must_use]
 pub fn check(history: &[Entry], jobs: &BTreeMap<String, String>, done: Done) -> Vec<String> {
     let mut check = Check::default();
@@ -27,14 +28,16 @@ pub fn check(history: &[Entry], jobs: &BTreeMap<String, String>, done: Done) -> 
     for (name, (job, pid)) in &check.open {
         check.violations.push(format!("{job} of {name} was begun by {pid} and never came to an end"));
     }
-    for entry in history.iter().filter(|entry| entry.what != What::Killed) {
+    for entry in history.iter().filter(|entry| entry.is_of_a_job()) {
         if jobs.get(&entry.job) != Some(&entry.name) {
             check.violations.push(format!("nobody has published this: {entry}"));
         }
     }
     for job in jobs.keys() {
         let count = |what| history.iter().filter(|entry| entry.what == what && entry.job == *job).count();
-        check.violations.extend(counted(job, count(What::Begin), count(What::End), done));
+        let (begun, ended) = (count(What::Begin), count(What::End));
+        let told = |wrong| if ended == 0 { format!("{wrong}:\n{}", story(history, job)) } else { wrong };
+        check.violations.extend(counted(job, begun, ended, done).map(told));
     }
     check.violations
 }
@@ -58,7 +61,15 @@ struct Check {
 impl Check {
     fn take_in(&mut self, entry: &Entry) {
         match entry.what {
-            What::Again | What::Refused => {}
+            What::Published
+            | What::Unpublished
+            | What::First
+            | What::Again
+            | What::Refused
+            | What::Told
+            | What::Dead
+            | What::Down
+            | What::Up => {}
             What::Begin => self.begin(entry),
             What::End | What::Failed | What::Stopped => self.end(entry),
             What::Killed => self.open.retain(|_, (_, pid)| *pid != entry.pid),
@@ -92,7 +103,7 @@ mod tests {
         use Done::{AtLeastOnce, Never, Once};
         let cases: &[(&str, Done, &[&str])] = &[
             ("begin a n 1, end a n 1, begin b n 2, end b n 2, begin c m 2, end c m 2", Once, &[]),
-            ("refused a n 1, refused b n 1, refused c m 1", Never, &[]),
+            ("refused a n 1, refused b n 1 no lock, dead b n 1 no lock, refused c m 1", Never, &[]),
             (
                 "begin a n 1, begin c m 2, killed - - 1, again a n 2, end c m 2, begin a n 2, end a n 2, begin b n 2, \
                  stopped b n 2, begin b n 2, failed b n 2, begin b n 3, end b n 3, begin a n 1, end a n 1",
@@ -126,7 +137,7 @@ mod tests {
             (
                 "begin a n 1, end a n 1, begin b n 2, end b n 2, begin c n 2, end c n 2",
                 AtLeastOnce,
-                &["published this: begin c n 2", "published this: end c n 2"],
+                &["published this: 0 begin c n 2", "published this: 0 end c n 2"],
             ),
             // More than once, and more than never.
             (
@@ -144,7 +155,8 @@ mod tests {
         let jobs = [("a", "n"), ("b", "n"), ("c", "m")];
         let jobs = jobs.map(|(job, name)| (job.to_owned(), name.to_owned())).into();
         for (history, done, expected) in cases {
-            let entries: Vec<Entry> = history.split(", ").map(|line| line.trim().parse().unwrap()).collect();
+            let lines = history.split(", ").map(|line| format!("0 {}", line.trim()));
+            let entries: Vec<Entry> = lines.map(|line| line.parse().unwrap()).collect();
             let violations = check(&entries, &jobs, *done);
             assert_eq!(violations.len(), expected.len(), "{history}: {violations:?}");
             for part in *expected {

@@ -27,6 +27,8 @@ mod scenario;
 #[cfg(feature = "run")]
 mod stage;
 #[cfg(feature = "run")]
+mod story;
+#[cfg(feature = "run")]
 mod trouble;
 #[cfg(feature = "run")]
 mod worker;

@@ -9,7 +9,12 @@ use redsync_core::{ErrorKind, Guard, Redsync};
 use redsync_queue::{HandOverError, hand_over};
 use tokio::time::sleep;
 
-use crate::{Failure, broker::Address, history::Job, outbox::Outbox};
+use crate::{
+    Failure, What,
+    broker::Address,
+    history::{Job, Log},
+    outbox::Outbox,
+};
 
 /// How long a job may wait in the queue.
 pub(crate) const WAIT: Duration = Duration::from_secs(300);
@@ -23,13 +28,17 @@ const LOCK_RETRY: Duration = Duration::from_millis(50);
 pub(crate) struct Desk {
     redsync: Redsync,
     outbox: Arc<Outbox>,
+    log: Arc<Log>,
     ttl: Duration,
 }
 
+/// Whether a job was handed over.
+pub(crate) type HandedOver = Result<(), HandOverError<Failure>>;
+
 impl Desk {
-    pub(crate) fn new(redsync: Redsync, address: Address, ttl: Duration) -> Self {
+    pub(crate) fn new(redsync: Redsync, address: Address, log: Log, ttl: Duration) -> Self {
         let outbox = Arc::new(Outbox::new(address, Arc::clone(redsync.runtime())));
-        Self { redsync, outbox, ttl }
+        Self { redsync, outbox, log: Arc::new(log), ttl }
     }
 
     /// Connects, so that what is measured or cut next is the publishing.
@@ -42,7 +51,7 @@ impl Desk {
         let deadline = Instant::now() + TRIES_WITHIN;
         loop {
             let guard = self.lock(job).await?;
-            let error = match self.hand_over(guard, WAIT, job).await {
+            let error = match self.hand_over(guard, WAIT, job).await? {
                 Ok(()) => return Ok(()),
                 // A worker has it.
                 Err(
@@ -73,12 +82,18 @@ impl Desk {
         }
     }
 
+    /// Hands a lock over with its job, and notes what came of it.
     pub(crate) async fn hand_over(
         &self,
         guard: Guard,
         wait: Duration,
         job: &Job,
-    ) -> Result<(), HandOverError<Failure>> {
-        hand_over(guard, wait, |token| self.outbox.publish(token, job)).await
+    ) -> Result<HandedOver, Failure> {
+        let handed_over = hand_over(guard, wait, |token| self.outbox.publish(token, job)).await;
+        match &handed_over {
+            Ok(()) => self.log.note(What::Published, job, "")?,
+            Err(error) => self.log.note(What::Unpublished, job, &error.to_string())?,
+        }
+        Ok(handed_over)
     }
 }

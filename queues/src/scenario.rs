@@ -7,7 +7,7 @@ mod load;
 mod unknown;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     path::Path,
     time::{Duration, Instant},
@@ -19,9 +19,9 @@ use crate::{
     Broker, Failure, Report, What,
     check::{Done, check},
     crew::Crew,
-    history::{History, Job},
+    history::{History, Job, Log},
     publish::Desk,
-    stage::{Left, Stage},
+    stage::{Ending, Left, Stage},
     worker::Manner,
 };
 
@@ -110,10 +110,26 @@ impl Play {
         let stage = Stage::start(broker, is_shared, ttl).await?;
         let crew = Crew::new(program.to_owned(), stage.orders(work))?;
         let redsync = redsync_redis_rs::connect(stage.lock_urls()).await?;
-        let desk = Desk::new(redsync.clone(), stage.address.clone(), ttl);
+        let log = Log::open(&stage.history())?;
+        let desk = Desk::new(redsync.clone(), stage.address.clone(), log, ttl);
         let history = History::open(&stage.history())?;
         let (jobs, restarts, begun) = (BTreeMap::new(), 0, Instant::now());
         Ok(Self { stage, crew, desk, redsync, history, jobs, restarts, begun })
+    }
+
+    /// Another one, with connections of its own.
+    fn new_desk(&self) -> Result<Desk, Failure> {
+        let (address, log) = (self.stage.address.clone(), Log::open(&self.stage.history())?);
+        Ok(Desk::new(self.redsync.clone(), address, log, self.stage.ttl))
+    }
+
+    /// Restarts the broker, with its data.
+    fn restart(&mut self, ending: Ending) -> Result<(), Failure> {
+        let log = Log::open(&self.stage.history())?;
+        log.broker(What::Down, &format!("{ending:?}"))?;
+        self.stage.restart(ending)?;
+        self.restarts += 1;
+        Ok(log.broker(What::Up, "")?)
     }
 
     /// Makes so many jobs, each of a name of its own.
@@ -187,6 +203,10 @@ impl Play {
         let dead_letters = self.stage.dead_letters().await?;
         if done == Done::Once && dead_letters > 0 {
             violations.push(format!("{dead_letters} dead letters, where nothing went wrong"));
+        }
+        let told: BTreeSet<_> = self.history.of(What::Dead).map(|entry| &entry.job).collect();
+        if dead_letters < u64::try_from(told.len())? {
+            violations.push(format!("{dead_letters} dead letters, where there were to be {told:?}"));
         }
         let report = Report {
             broker: self.stage.address.broker,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use redsync_core::Redsync;
-use redsync_queue::{Message, Otherwise, Outcome, Policy, Worker, nats, streams};
+use redsync_queue::{Message, Otherwise, Outcome, Policy, Processed, Told, Worker, nats, streams};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::oneshot,
@@ -159,23 +159,22 @@ impl Hand {
 
     async fn process<I: Inbox>(&self, delivery: &I::Delivery) -> Result<(), Failure> {
         let job = Job::from_body(I::body(delivery))?;
-        if delivery.is_redelivered() {
-            self.log.note(What::Again, &job)?;
+        self.log.note(if delivery.is_redelivered() { What::Again } else { What::First }, &job, "")?;
+        let Processed { outcome, lock, told } = self.worker.process(delivery, |_| self.handle(&job)).await;
+        let became = match &outcome {
+            Outcome::Done(()) => "done".to_owned(),
+            Outcome::Failed(error) | Outcome::GivenUp(error) => with_source(&**error),
+            Outcome::Lost(error) => with_source(error),
+            Outcome::NotLocked(why) => why.to_string(),
+        };
+        if matches!(told, Ok(Told::DeadLettered)) {
+            self.log.note(What::Dead, &job, &became)?;
         }
-        let processed = self.worker.process(delivery, |_| self.handle(&job)).await;
-        if let Err(error) = processed.told {
-            complain(&error);
+        if matches!(outcome, Outcome::NotLocked(_)) {
+            self.log.note(What::Refused, &job, &became)?;
         }
-        match processed.outcome {
-            Outcome::Done(()) => {}
-            Outcome::Failed(error) | Outcome::GivenUp(error) => complain(&*error),
-            Outcome::Lost(error) => complain(&error),
-            Outcome::NotLocked(why) => {
-                complain_of(&why.to_string());
-                self.log.note(What::Refused, &job)?;
-            }
-        }
-        Ok(())
+        let told = told.map_or_else(|error| with_source(&error), |told| format!("{told:?}"));
+        Ok(self.log.note(What::Told, &job, &format!("{became}; its lock: {lock:?}; its message: {told}"))?)
     }
 
     async fn handle(&self, job: &Job) -> Result<(), Failure> {
@@ -208,13 +207,13 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     fn begin(log: &'a Log, job: &'a Job) -> Result<Self, Failure> {
-        log.note(What::Begin, job)?;
+        log.note(What::Begin, job, "")?;
         Ok(Self { log, job, has_ended: AtomicBool::new(false) })
     }
 
     fn end(self, how: What) -> Result<(), Failure> {
         self.has_ended.store(true, Ordering::Relaxed);
-        Ok(self.log.note(how, self.job)?)
+        Ok(self.log.note(how, self.job, "")?)
     }
 }
 
@@ -222,19 +221,19 @@ impl Drop for Attempt<'_> {
     /// The lock was lost.
     fn drop(&mut self) {
         if !self.has_ended.load(Ordering::Relaxed)
-            && let Err(error) = self.log.note(What::Stopped, self.job)
+            && let Err(error) = self.log.note(What::Stopped, self.job, "")
         {
             complain(&error);
         }
     }
 }
 
+#[expect(clippy::print_stderr, reason = "it goes into the log of the worker")]
 fn complain(error: &(dyn std::error::Error + 'static)) {
-    let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-    complain_of(&format!("{error}{source}"));
+    eprintln!("{}", with_source(error));
 }
 
-#[expect(clippy::print_stderr, reason = "it goes into the log of the worker")]
-fn complain_of(text: &str) {
-    eprintln!("{text}");
+fn with_source(error: &(dyn std::error::Error + 'static)) -> String {
+    let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    format!("{error}{source}")
 }

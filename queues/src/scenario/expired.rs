@@ -59,7 +59,7 @@ fn without_lock(play: &Play, worker: &[u32]) -> Result<Option<String>, Failure> 
 async fn let_expire(play: &mut Play) -> Result<(), Failure> {
     for job in play.jobs(JOBS) {
         let guard = play.desk.lock(&job).await?;
-        play.desk.hand_over(guard, WAIT, &job).await.map_err(|error| error.to_string())?;
+        play.desk.hand_over(guard, WAIT, &job).await?.map_err(|error| error.to_string())?;
     }
     play.stage.wait_until_free(SOON).await
 }

@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 
 use super::{Play, SHORT_TTL};
 use crate::{
-    Broker, Failure, Report, What, check::Done, history::Job, publish::Desk, stage::Ending, worker::Manner,
+    Broker, Failure, Report, What, check::Done, history::Job, stage::Ending, story::unfinished,
+    worker::Manner,
 };
 
 /// The locks' TTL where no worker is killed: nobody waits for its end.
@@ -54,7 +55,7 @@ pub(super) async fn play(broker: Broker, program: &Path, load: Load) -> Result<R
     // up at what looks like the first delivery, and by the default policy it would go to the dead letters.
     let manner = if load.is_rough { Manner::LocksAnew } else { Manner::Plain };
     let mut play = Play::with(broker, program, !load.is_rough, ttl, WORK).await?;
-    let publishers = publish(&mut play, load);
+    let publishers = publish(&mut play, load)?;
     play.crew.hire(load.workers, manner)?;
     let deadline = Instant::now() + load.within;
     watch(&mut play, load, manner, deadline)?;
@@ -65,10 +66,8 @@ pub(super) async fn play(broker: Broker, program: &Path, load: Load) -> Result<R
 }
 
 /// Starts a task for each name, which publishes its jobs one after the other: each waits for the lock of the one before.
-fn publish(play: &mut Play, load: Load) -> JoinSet<Result<(), Failure>> {
-    let address = || play.stage.address.clone();
-    let desks: Vec<_> =
-        (0..DESKS).map(|_| Desk::new(play.redsync.clone(), address(), play.stage.ttl)).collect();
+fn publish(play: &mut Play, load: Load) -> Result<JoinSet<Result<(), Failure>>, Failure> {
+    let desks = (0..DESKS).map(|_| play.new_desk()).collect::<Result<Vec<_>, Failure>>()?;
     let mut publishers = JoinSet::new();
     for (name, desk) in (0..load.names).zip(desks.iter().cycle()) {
         let numbers = (name..load.jobs).step_by(load.names);
@@ -82,7 +81,7 @@ fn publish(play: &mut Play, load: Load) -> JoinSet<Result<(), Failure>> {
             Ok(())
         });
     }
-    publishers
+    Ok(publishers)
 }
 
 fn job(number: usize, name: usize) -> Job {
@@ -99,16 +98,20 @@ fn watch(play: &mut Play, load: Load, manner: Manner, deadline: Instant) -> Resu
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(format!("{done} of {} jobs are done after {:?}", load.jobs, load.within).into());
+            let (history, path) = (unfinished(&play.history.entries, &play.jobs), play.stage.history());
+            let (jobs, within, path) = (load.jobs, load.within, path.display());
+            return Err(format!(
+                "{done} of {jobs} jobs are done after {within:?}; {history}\nall is in {path}"
+            )
+            .into());
         }
         if load.is_rough && done >= next_kill {
             kill_one(play, manner)?;
             next_kill = done + rand::random_range(1..2 * JOBS_A_KILL);
         }
         if load.is_rough && done >= (play.restarts + 1) * load.jobs / (RESTARTS + 1) {
-            play.restarts += 1;
-            let ending = if play.restarts.is_multiple_of(2) { Ending::Stop } else { Ending::Kill };
-            play.stage.restart(ending)?;
+            let ending = if play.restarts.is_multiple_of(2) { Ending::Kill } else { Ending::Stop };
+            play.restart(ending)?;
         }
         play.crew.at_work()?;
         thread::sleep(POLL_EVERY);

@@ -15,7 +15,7 @@ use crate::{
     Failure, Report, What,
     check::Done,
     history::{Job, Log},
-    publish::{Desk, WAIT},
+    publish::{Desk, HandedOver, WAIT},
     server::Proxy,
     trouble::Trouble,
     worker::Manner,
@@ -33,8 +33,9 @@ pub(super) const TTL: Duration = Duration::from_secs(6);
 pub(super) async fn play(mut play: Play) -> Result<Report, Failure> {
     let stage = &play.stage;
     let trouble = Trouble::before(stage.address.broker, stage.broker_port()).await?;
-    let desk = Desk::new(play.redsync.clone(), stage.address_by(trouble.port()), stage.ttl);
     let log = Log::open(&stage.history())?;
+    let address = stage.address_by(trouble.port());
+    let desk = Desk::new(play.redsync.clone(), address, Log::open(&stage.history())?, stage.ttl);
     let mut held = Vec::new();
     for number in 0..2 * CUTS {
         held.push(nobody_is_there(&mut play, &trouble, &desk, number < CUTS, &log).await?);
@@ -50,7 +51,8 @@ pub(super) async fn play(mut play: Play) -> Result<Report, Failure> {
     }
     // The proxy for Redis cuts as soon as the reply is there, and a worker needs longer.
     let patient = Trouble::Bytes(Proxy::start(play.stage.broker_port()).await?);
-    let behind = Desk::new(play.redsync.clone(), play.stage.address_by(patient.port()), play.stage.ttl);
+    let address = play.stage.address_by(patient.port());
+    let behind = Desk::new(play.redsync.clone(), address, Log::open(&play.stage.history())?, play.stage.ttl);
     for _ in 0..CUTS {
         a_worker_was_faster(&mut play, &patient, &behind).await?;
     }
@@ -90,7 +92,7 @@ async fn nobody_is_there(
     };
     match publish(desk, &job, cut).await? {
         Err(HandOverError::Unknown { lock: Ok(guard), .. }) => {
-            log.note(What::Begin, &job)?;
+            log.note(What::Begin, &job, "")?;
             Ok((guard, job))
         }
         other => Err(format!("the lock was to come back: {other:?}").into()),
@@ -142,7 +144,7 @@ async fn race(play: &mut Play, trouble: &Trouble, desk: &Desk, log: &Log) -> Res
             HandOverError::Unknown { lock: Ok(guard), .. }
             | HandOverError::NotPublished { lock: Ok(guard), .. },
         ) => {
-            log.note(What::Begin, &job)?;
+            log.note(What::Begin, &job, "")?;
             end(log, guard, &job).await
         }
         other @ Err(
@@ -158,15 +160,15 @@ async fn publish(
     desk: &Desk,
     job: &Job,
     meanwhile: impl Future<Output = Result<(), Failure>>,
-) -> Result<Result<(), HandOverError<Failure>>, Failure> {
+) -> Result<HandedOver, Failure> {
     let guard = desk.lock(job).await?;
     let mut published = pin!(desk.hand_over(guard, WAIT, job));
     let all = async {
         tokio::select! {
-            published = &mut published => return Ok(published),
+            published = &mut published => return published,
             happened = meanwhile => happened?,
         }
-        Ok(published.await)
+        published.await
     };
     timeout(SOON, all).await?
 }
@@ -181,10 +183,10 @@ fn one(play: &mut Play) -> Job {
 /// Does a job in this process.
 async fn end(log: &Log, guard: Guard, job: &Job) -> Result<(), Failure> {
     if !guard.is_valid() {
-        log.note(What::Stopped, job)?;
+        log.note(What::Stopped, job, "")?;
         return Err(format!("the lock of {} was lost meanwhile", job.id).into());
     }
-    log.note(What::End, job)?;
+    log.note(What::End, job, "")?;
     guard.release().await.map_err(|error| error.to_string())?;
     Ok(())
 }
