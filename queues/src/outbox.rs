@@ -46,15 +46,15 @@ impl Outbox {
 
     pub(crate) async fn publish(&self, token: LockToken, job: &Job) -> Result<(), PublishError<Failure>> {
         self.open().await.map_err(PublishError::NotPublished)?;
-        let mut open = self.open.lock().await;
-        let published = match &*open {
-            Some(open) => open.publish(&token, job.body()).await,
-            None => Err(PublishError::NotPublished("another publisher has lost the connection".into())),
+        let mut place = self.open.lock().await;
+        // Not in its place meanwhile: where this has failed, or is dropped since nothing is heard of it, the next one is not to
+        // wait for the same connection.
+        let Some(open) = place.take() else {
+            return Err(PublishError::NotPublished("another publisher has lost the connection".into()));
         };
-        if published.is_err() {
-            *open = None;
-        }
-        published
+        open.publish(&token, job.body()).await?;
+        *place = Some(open);
+        Ok(())
     }
 
     /// Asks for something as well, where the client would connect later.
@@ -97,5 +97,43 @@ fn boxed<E: std::error::Error + Send + Sync + 'static>(error: PublishError<E>) -
     match error {
         PublishError::NotPublished(error) => PublishError::NotPublished(error.into()),
         PublishError::Unknown(error) => PublishError::Unknown(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redsync_testkit::server::Server;
+
+    use super::*;
+    use crate::server::{Proxy, RabbitMq};
+
+    const SOON: Duration = Duration::from_secs(20);
+    const QUEUE: &str = "jobs";
+
+    /// A broker that goes on, a connection that stays open, and a confirmation that never comes.
+    #[tokio::test]
+    async fn after_a_publish_that_nothing_was_heard_of_the_next_one_takes_another_connection() {
+        let (broker, locks) = (RabbitMq::start().unwrap(), Server::start().unwrap());
+        let proxy = Proxy::start(broker.port()).await.unwrap();
+        let connection = Connection::connect(&broker.url(), ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let queue = || channel.queue_declare(QUEUE.into(), Default::default(), Default::default());
+        queue().await.unwrap();
+        let redsync = redsync_redis_rs::connect([locks.url()]).await.unwrap();
+        let (url, queue_name, silence) = (RabbitMq::url_of(proxy.port()), QUEUE.to_owned(), SOON);
+        let address = Address { broker: Broker::RabbitMq, url, queue: queue_name, silence };
+        let outbox = Outbox::new(address, Arc::clone(redsync.runtime()));
+        let job = Job { id: "j".to_owned(), name: "n".to_owned() };
+        let token = redsync.mutex("n").lock().await.unwrap().hand_over(SOON).await.unwrap();
+        outbox.open().await.unwrap();
+        proxy.lose_replies();
+        let stored = async { while queue().await.unwrap().message_count() < 1 {} };
+        tokio::select! {
+            published = outbox.publish(token.clone(), &job) => panic!("{:?}", published.map_err(|_| ())),
+            () = stored => {}
+        }
+        proxy.relieve();
+        timeout(SOON, outbox.publish(token, &job)).await.unwrap().map_err(|_| ()).unwrap();
+        assert_eq!(queue().await.unwrap().message_count(), 2);
     }
 }

@@ -51,18 +51,15 @@ impl Load {
 
 pub(super) async fn play(broker: Broker, program: &Path, load: Load) -> Result<Report, Failure> {
     let ttl = if load.is_rough { SHORT_TTL } else { LONG_TTL };
-    // A broker that is killed may forget that it has delivered a message. Where its worker was lost as well, its token is used
-    // up at what looks like the first delivery, and by the default policy it would go to the dead letters.
-    let manner = if load.is_rough { Manner::LocksAnew } else { Manner::Plain };
     let mut play = Play::with(broker, program, !load.is_rough, ttl, WORK).await?;
     let publishers = publish(&mut play, load)?;
-    play.crew.hire(load.workers, manner)?;
+    play.crew.hire(load.workers, Manner::Plain)?;
     let deadline = Instant::now() + load.within;
-    watch(&mut play, load, manner, deadline)?;
+    watch(&mut play, load, deadline)?;
     let published = publishers.join_all().await;
     published.into_iter().collect::<Result<Vec<()>, Failure>>()?;
     let done = if load.is_rough { Done::AtLeastOnce } else { Done::Once };
-    play.finish(done, manner).await
+    play.finish(done, Manner::Plain).await
 }
 
 /// Starts a task for each name, which publishes its jobs one after the other: each waits for the lock of the one before.
@@ -89,7 +86,7 @@ fn job(number: usize, name: usize) -> Job {
 }
 
 /// Makes trouble as the work goes on, until every job is done.
-fn watch(play: &mut Play, load: Load, manner: Manner, deadline: Instant) -> Result<(), Failure> {
+fn watch(play: &mut Play, load: Load, deadline: Instant) -> Result<(), Failure> {
     let mut next_kill = JOBS_A_KILL;
     let mut progress = Progress::default();
     loop {
@@ -106,7 +103,7 @@ fn watch(play: &mut Play, load: Load, manner: Manner, deadline: Instant) -> Resu
             .into());
         }
         if load.is_rough && done >= next_kill {
-            kill_one(play, manner)?;
+            kill_one(play)?;
             next_kill = done + rand::random_range(1..2 * JOBS_A_KILL);
         }
         if load.is_rough && done >= (play.restarts + 1) * load.jobs / (RESTARTS + 1) {
@@ -118,10 +115,10 @@ fn watch(play: &mut Play, load: Load, manner: Manner, deadline: Instant) -> Resu
     }
 }
 
-fn kill_one(play: &mut Play, manner: Manner) -> Result<(), Failure> {
+fn kill_one(play: &mut Play) -> Result<(), Failure> {
     if let Some(&pid) = play.crew.at_work()?.choose(&mut rand::rng()) {
         play.crew.kill(pid)?;
-        play.crew.hire(1, manner)?;
+        play.crew.hire(1, Manner::Plain)?;
     }
     Ok(())
 }

@@ -15,7 +15,9 @@ pub(super) const PERSISTENT: u8 = 2;
 ///
 /// One message after the other: each waits until the one before is confirmed. Where more are to be on their way at once,
 /// use several publishers. A publisher ends with its channel, which the broker also closes when the exchange does not
-/// exist; make a new one then. With lapin's automatic recovery it goes on after a lost connection.
+/// exist; make a new one then. With lapin's automatic recovery it goes on after a lost connection. Where
+/// [nothing was heard](crate::HandOverError::Unheard) of a message, the next one waits for that as well: better make a new one
+/// then too, over another connection.
 pub struct Publisher {
     line: Line,
     to: Address,

@@ -88,7 +88,7 @@ async fn a_consumer_that_is_dropped_gives_back_what_it_has_not_received() {
 }
 
 #[tokio::test]
-async fn what_is_confirmed_survives_the_end_of_the_broker() {
+async fn what_is_confirmed_survives_the_end_of_the_broker_and_so_does_that_it_was_delivered() {
     let mut server = RabbitMq::start().expect("a broker");
     let shop = Shop::at(&server.url(), "classic").await;
     let publisher = shop.publisher().await;
@@ -106,15 +106,20 @@ async fn what_is_confirmed_survives_the_end_of_the_broker() {
     };
     assert!(matches!(soon(not_published).await, Error::Ended));
     server.restart().expect("it serves again");
-    let (connection, mut consumer) = shop.consumer().await;
-    assert_eq!(receive(&mut consumer).await.body(), BODY);
-    close(connection).await;
-    server.stop().expect("our own");
-    server.restart().expect("it serves again");
     let (_connection, mut consumer) = shop.consumer().await;
-    let delivery = receive(&mut consumer).await;
-    assert_eq!(delivery.body(), BODY);
-    delivery.acknowledge().await.expect("connected");
+    let first = receive(&mut consumer).await;
+    assert_eq!(first.body(), BODY);
+    for is_crash in [true, false] {
+        if is_crash {
+            server.kill()
+        } else {
+            server.stop().expect("our own")
+        }
+        server.restart().expect("it serves again");
+        let (_connection, mut consumer) = shop.consumer().await;
+        let delivery = receive(&mut consumer).await;
+        assert_eq!((delivery.body(), delivery.is_redelivered()), (BODY, true), "after a crash: {is_crash}");
+    }
 }
 
 #[tokio::test]
