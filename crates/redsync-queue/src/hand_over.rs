@@ -10,7 +10,7 @@ use crate::trace;
 
 /// How long a publish may take. A broker that is short of memory lets publishers wait for as long as that lasts, a client may
 /// lose a confirmation with its connection, and by then nobody is waiting for an answer any more.
-const PUBLISHED_WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const PUBLISHED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why a message was not published, or may not have been.
 #[derive(Debug)]

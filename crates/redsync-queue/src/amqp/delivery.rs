@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::{Either, select};
 use lapin::{
     Acker, BasicProperties,
     options::{BasicAckOptions, BasicNackOptions},
@@ -21,7 +23,7 @@ use super::{
     copy::{self, attempts_before},
     line::{Address, Line},
 };
-use crate::{Message, PublishError, settlement::Settlement};
+use crate::{Message, PublishError, hand_over::PUBLISHED_WITHIN, settlement::Settlement};
 
 /// How long a message is held whose copy did not get to the dead letters, so that it does not go round and round.
 const DEAD_LETTER_RETRY: Duration = Duration::from_secs(5);
@@ -108,13 +110,17 @@ impl Desk {
             return;
         }
         // A crash between the two leaves a copy too many, and never one too few.
-        match self.line.publish(&self.queue, properties, message.data.clone()).await {
-            Ok(()) => drop(acknowledge(&message.acker).await),
-            Err(PublishError::NotPublished(error) | PublishError::Unknown(error)) => {
-                tracing::warn!(%error, "a message was not put at the end of its queue, and is given back");
-                give_back(&message.acker).await;
-            }
-        }
+        let end = self.runtime.sleep_until(self.runtime.now().plus(PUBLISHED_WITHIN));
+        let why =
+            match select(pin!(self.line.publish(&self.queue, properties, message.data.clone())), end).await {
+                Either::Left((Ok(()), _)) => return drop(acknowledge(&message.acker).await),
+                Either::Left((Err(PublishError::NotPublished(error) | PublishError::Unknown(error)), _)) => {
+                    error.to_string()
+                }
+                Either::Right(_) => "the broker has not confirmed it in time".to_owned(),
+            };
+        tracing::warn!(why, "a message was not put at the end of its queue, and is given back");
+        give_back(&message.acker).await;
     }
 }
 
@@ -157,10 +163,15 @@ impl Message for Delivery {
     /// delivers it at once, and earlier than after this time.
     ///
     /// RabbitMQ itself puts what it is given back before everything else. So a copy is published, and the message
-    /// acknowledged once that is confirmed; where it is not, the message is given back. The copy has the same body, headers
-    /// and properties, with these exceptions: the header [`ATTEMPTS_HEADER`](super::ATTEMPTS_HEADER) is added, `user_id`,
-    /// `CC` and `BCC` are left out, and `expiration` is less by the time that the message has spent here. The broker would
-    /// also take off the time in the queue, but does not tell how long that was.
+    /// acknowledged once that is confirmed. Where it is refused, or not confirmed within 30 s, the message is given back: it
+    /// comes again at once, and so does a copy that got there after all. Copies go over the consumer's channel one at a time,
+    /// those of dead letters among them: until what was not confirmed is, or the channel has ended, the others wait for it,
+    /// each for as long at most.
+    ///
+    /// The copy has the same body, headers and properties, with these exceptions: the header
+    /// [`ATTEMPTS_HEADER`](super::ATTEMPTS_HEADER) is added, `user_id`, `CC` and `BCC` are left out, and `expiration` is less
+    /// by the time that the message has spent here. The broker would also take off the time in the queue, but does not tell how
+    /// long that was.
     ///
     /// # Errors
     ///

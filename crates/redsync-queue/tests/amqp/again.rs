@@ -10,7 +10,8 @@ use redsync_queue::{Carrier, Message, Otherwise, Outcome, Policy, Worker, amqp::
 use redsync_queues::server::Proxy;
 
 use crate::shop::{
-    BODY, NAME, RETRY, Shop, WAIT, broker, headers_with, port, process, receive, recovered, redsync, soon,
+    BODY, HURRY, NAME, RETRY, Shop, WAIT, broker, headers_with, port, process, receive, recovered, redsync,
+    soon,
 };
 
 #[tokio::test]
@@ -112,6 +113,38 @@ async fn what_cannot_be_put_at_the_end_of_its_queue_is_given_back() {
         assert_eq!((delivery.body(), delivery.is_redelivered()), (body, is_redelivered));
         delivery.acknowledge().await.expect("connected");
     }
+}
+
+#[tokio::test]
+async fn what_is_not_confirmed_in_time_is_given_back_and_so_is_what_waits_behind_it() {
+    let shop = Shop::new().await;
+    let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
+    shop.publish(b"first").await;
+    shop.publish(b"second").await;
+    let (_connection, deliveries) = shop.hurried(&proxy, 2).await;
+    // The broker gets the copy of the first, and the channel stays open; but nobody hears of a confirmation.
+    proxy.lose_replies();
+    let begun = Instant::now();
+    for delivery in deliveries {
+        delivery.deliver_again(Duration::ZERO).await.expect("it waits in the background");
+    }
+    let (connection, mut consumer) = shop.consumer().await;
+    let mut came = Vec::new();
+    for _ in 0..3 {
+        let delivery = receive(&mut consumer).await;
+        if came.len() == 1 {
+            let bound = Duration::from_secs(30) / HURRY;
+            assert!(begun.elapsed() >= bound, "{:?}", begun.elapsed());
+        }
+        let body = String::from_utf8_lossy(delivery.body()).into_owned();
+        came.push((body, delivery.attempt(), delivery.is_redelivered()));
+        delivery.acknowledge().await.expect("connected");
+    }
+    came[1..].sort_unstable();
+    let expected = [("first", Some(2), true), ("first", Some(1), true), ("second", Some(1), true)];
+    assert_eq!(came, expected.map(|(body, attempt, again)| (body.to_owned(), attempt, again)));
+    shop.end(connection, consumer).await;
+    shop.assert_is_empty().await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use lapin::{
@@ -16,7 +16,7 @@ use lapin::{
     options::{BasicGetOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
-use redsync_core::{Guard, Redsync, Runtime};
+use redsync_core::{BoxFuture, Guard, Moment, Redsync, Runtime};
 use redsync_queue::{
     Envelope, Message, Outcome, Processed, Told, Worker,
     amqp::{Consumer, Delivery, Publisher, Subscription},
@@ -49,6 +49,37 @@ pub(crate) async fn connect(url: &str) -> Connection {
 
 pub(crate) fn runtime() -> Arc<dyn Runtime> {
     TokioRuntime::shared().expect("in Tokio")
+}
+
+/// How many times faster than it is goes the time of a [`Hurried`].
+pub(crate) const HURRY: u32 = 20;
+
+/// A runtime whose time goes faster, for what takes long.
+struct Hurried {
+    real: Arc<dyn Runtime>,
+    start: Moment,
+}
+
+impl Runtime for Hurried {
+    fn now(&self) -> Moment {
+        self.start.plus(self.real.now().since(self.start).saturating_mul(HURRY))
+    }
+
+    fn sleep_until(&self, at: Moment) -> BoxFuture<'static, ()> {
+        self.real.sleep_until(self.start.plus(at.since(self.start) / HURRY))
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.real.spawn(task);
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        self.real.wall_clock()
+    }
+
+    fn random(&self) -> u64 {
+        self.real.random()
+    }
 }
 
 /// A queue with one for its dead letters, and a channel to look into both.
@@ -117,6 +148,31 @@ impl Shop {
     ) -> (Connection, Consumer) {
         let consumer = Consumer::new(&over, subscription, runtime()).await.expect("both are there");
         (over, consumer)
+    }
+
+    /// Takes so many messages out by the proxy, for which time goes faster. By then nobody consumes any more, so that what
+    /// comes after that is for others.
+    pub(crate) async fn hurried(&self, proxy: &Proxy, count: usize) -> (Connection, Vec<Delivery>) {
+        let connection = connect(&RabbitMq::url_of(proxy.port())).await;
+        let (real, start) = (runtime(), runtime().now());
+        let hurried = Arc::new(Hurried { real, start });
+        let mut consumer =
+            Consumer::new(&connection, &self.subscription(), hurried).await.expect("both are there");
+        let mut deliveries = Vec::new();
+        for _ in 0..count {
+            deliveries.push(receive(&mut consumer).await);
+        }
+        drop(consumer);
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let is_left = async {
+            let queue =
+                || self.channel.queue_declare(self.queue.as_str().into(), passive, FieldTable::default());
+            while queue().await.expect("it is there").consumer_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(is_left).await;
+        (connection, deliveries)
     }
 
     /// The queue itself, as a header names further ones.
