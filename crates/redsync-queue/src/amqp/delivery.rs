@@ -45,7 +45,7 @@ pub struct Delivery {
     inner: Arc<lapin::message::Delivery>,
     came_at: Moment,
     settlement: Settlement,
-    /// Whether it was to go to the dead letters, in vain.
+    /// Whether it was to go to the dead letters, in vain as far as anybody knows.
     is_stuck: AtomicBool,
     desk: Arc<Desk>,
 }
@@ -90,13 +90,12 @@ impl Delivery {
         if !self.inner.acker.usable() {
             return Err(Error::Ended);
         }
+        // Before it is tried, since whoever waits for it may wait for so long only, and then drop it.
+        self.is_stuck.store(true, Ordering::SeqCst);
         let copy = copy::dead_letter(&self.inner.properties, why);
         match self.desk.line.publish(&self.desk.dead_letters, copy, self.inner.data.clone()).await {
             Ok(()) => acknowledge(&self.inner.acker).await,
-            Err(PublishError::NotPublished(error) | PublishError::Unknown(error)) => {
-                self.is_stuck.store(true, Ordering::SeqCst);
-                Err(error)
-            }
+            Err(PublishError::NotPublished(error) | PublishError::Unknown(error)) => Err(error),
         }
     }
 }
@@ -203,7 +202,8 @@ impl Message for Delivery {
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, there may be a copy, and the message is not settled.
+    /// When the future is dropped, there may be a copy, and the message is not settled. It can be tried again, and a delivery
+    /// that is dropped after that is delivered again after 5 s.
     async fn dead_letter(&self, why: &str) -> Result<(), Error> {
         self.settlement.by(self.copy_and_acknowledge(why)).await
     }

@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use lapin::{BasicProperties, options::QueueDeleteOptions};
 use redsync_queue::{
-    Carrier, Message, NotLocked, Outcome, Told, Untold, WHY_HEADER, Worker,
+    Carrier, Message, NotLocked, Outcome, Policy, Told, Untold, WHY_HEADER, Worker,
     amqp::{Consumer, Error},
 };
+use redsync_queues::server::Proxy;
 use redsync_testkit::cancel::drop_after;
 
 use crate::shop::{
-    BODY, Shop, WAIT, close, connect, headers_with, lock, process, receive, redsync, runtime, soon,
+    BODY, HURRY, Shop, WAIT, close, connect, headers_with, lock, port, process, receive, redsync, runtime,
+    soon,
 };
 
 #[tokio::test]
@@ -74,9 +76,42 @@ async fn a_dead_letter_whose_call_is_dropped_comes_again() {
     shop.publish(BODY).await;
     let (_connection, mut consumer) = shop.consumer().await;
     let delivery = receive(&mut consumer).await;
+    let begun = Instant::now();
     assert!(drop_after(1, delivery.dead_letter("no paper")).await.is_none());
     drop(delivery);
     assert!(receive(&mut consumer).await.is_redelivered());
+    assert!(begun.elapsed() >= Duration::from_secs(5), "{:?}: it goes round and round", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_job_whose_dead_letter_is_not_confirmed_in_time_does_not_come_again_at_once() {
+    let shop = Shop::new().await;
+    let proxy = Proxy::start(port(&shop.url)).await.expect("a port");
+    shop.publish(BODY).await;
+    let (_connection, mut deliveries) = shop.hurried(&proxy, 1).await;
+    let delivery = deliveries.pop().expect("one");
+    proxy.lose_replies();
+    let (redsync, _nodes) = redsync();
+    let worker = Worker::new(redsync).policy(Policy::default().settle_within(Duration::from_millis(300)));
+    let begun = Instant::now();
+    let processed = soon(worker.process(&delivery, |_| async { Ok::<_, ()>(()) })).await;
+    assert!(matches!(processed.told, Err(Untold::Unheard)), "{processed:?}");
+    let dead = async {
+        while shop.take(&shop.dead_letters).await.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(dead).await;
+    drop(delivery);
+    let (connection, mut consumer) = shop.consumer().await;
+    let delivery = receive(&mut consumer).await;
+    // It is held, then waits to be put at the end of its queue, and is given back.
+    let held = Duration::from_secs(5 + 30) / HURRY;
+    assert!(begun.elapsed() >= held, "{:?}: it goes round and round", begun.elapsed());
+    assert_eq!((delivery.body(), delivery.is_redelivered()), (BODY, true));
+    delivery.acknowledge().await.expect("connected");
+    shop.end(connection, consumer).await;
+    shop.assert_is_empty().await;
 }
 
 #[tokio::test]
