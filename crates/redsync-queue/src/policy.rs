@@ -115,10 +115,15 @@ impl Policy {
     ///
     /// | | counts |
     /// | --- | --- |
-    /// | [`amqp`](crate::amqp) | attempts that have failed, or lost their lock |
+    /// | [`amqp`](crate::amqp) | attempts that have failed, or lost their lock, unless what counts them did not get there: see below |
     /// | [`channel`](crate::channel) | these, and deliveries that were dropped |
     /// | [`streams`](crate::streams) | these, and deliveries that were dropped or whose worker is gone |
     /// | [`nats`](crate::nats) | every delivery, also one that only waits for somebody else's lock: let it be more there |
+    ///
+    /// RabbitMQ has no place for a count but a copy of the message, which is put at the end of the queue after
+    /// [`retry_after`](Self::retry_after). So an attempt is not counted where the connection, the broker or the worker's process
+    /// ends before that time is over, and where the queue refuses the copy, or does not confirm it: then the message itself
+    /// comes again, as it was. A job may be tried more often than this by as many attempts.
     ///
     /// Whatever is counted, a job is given up only where an attempt at it has just failed. One that takes its process along
     /// each time, and so never gets to fail, is for the limits of the broker, where it has any.

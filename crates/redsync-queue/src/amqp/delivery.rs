@@ -138,7 +138,8 @@ impl Message for Delivery {
     }
 
     /// Counted by the header [`ATTEMPTS_HEADER`](super::ATTEMPTS_HEADER): what the broker delivers again by itself does not
-    /// count, since it may be that nobody has seen it.
+    /// count, since it may be that nobody has seen it. So an attempt is not counted either whose copy did not get to the end of
+    /// the queue.
     fn attempt(&self) -> Option<u64> {
         Some(self.attempts_before().saturating_add(1))
     }

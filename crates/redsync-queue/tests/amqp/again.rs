@@ -111,6 +111,7 @@ async fn what_cannot_be_put_at_the_end_of_its_queue_is_given_back() {
     for (body, is_redelivered) in [(b"first".as_slice(), true), (b"second", false)] {
         let delivery = receive(&mut consumer).await;
         assert_eq!((delivery.body(), delivery.is_redelivered()), (body, is_redelivered));
+        assert_eq!(delivery.attempt(), Some(1), "there is no place for a count");
         delivery.acknowledge().await.expect("connected");
     }
 }
@@ -159,6 +160,7 @@ async fn what_the_broker_has_back_meanwhile_is_not_put_at_the_end_of_its_queue()
     proxy.cut();
     let again = soon(recovered(&mut consumer)).await;
     assert!(begun.elapsed() < after, "{:?}", begun.elapsed());
+    assert_eq!((again.attempt(), again.is_redelivered()), (Some(1), true), "there is no place for a count");
     // When this comes again, the time of the first is over as well.
     again.deliver_again(after).await.expect("connected again");
     receive(&mut consumer).await.acknowledge().await.expect("connected");
