@@ -4,7 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a message is settled.
 #[derive(Debug, Default)]
-pub(crate) struct Settlement(AtomicBool);
+pub(crate) struct Settlement {
+    is_settled: AtomicBool,
+    /// Whether it has a copy, after which only the rest of its settling is to be done again.
+    #[cfg(any(feature = "nats", feature = "streams"))]
+    is_copied: AtomicBool,
+}
 
 /// What settles a message. Unless it is finished, the message is not settled.
 pub(crate) struct Attempt<'a>(Option<&'a AtomicBool>);
@@ -13,7 +18,7 @@ impl Settlement {
     /// Begins to settle it; `None` where it is settled, or somebody else is about to.
     pub(crate) fn begin(&self) -> Option<Attempt<'_>> {
         // Not `then_some`, which would make an attempt in any case, and drop it.
-        (!self.0.swap(true, Ordering::SeqCst)).then(|| Attempt(Some(&self.0)))
+        (!self.is_settled.swap(true, Ordering::SeqCst)).then(|| Attempt(Some(&self.is_settled)))
     }
 
     /// Settles it by this, unless it is settled. Where that fails or is dropped, the message is not settled.
@@ -23,6 +28,24 @@ impl Settlement {
         how.await?;
         attempt.finish();
         Ok(())
+    }
+
+    /// Settles it by a copy, and then by the rest, unless it is settled. Where the rest fails or is dropped, the message is
+    /// not settled, and the copy is not made again. A crash between the two leaves a copy too many, and never one too few.
+    #[cfg(any(feature = "nats", feature = "streams"))]
+    pub(crate) async fn by_copy<E>(
+        &self,
+        copy: impl Future<Output = Result<(), E>>,
+        rest: impl Future<Output = Result<(), E>>,
+    ) -> Result<(), E> {
+        self.by(async {
+            if !self.is_copied.load(Ordering::SeqCst) {
+                copy.await?;
+                self.is_copied.store(true, Ordering::SeqCst);
+            }
+            rest.await
+        })
+        .await
     }
 
     /// Settles it by what cannot fail; says whether it was not settled before.

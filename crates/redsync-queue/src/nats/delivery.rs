@@ -90,13 +90,10 @@ impl Message for Delivery {
         self.settlement.by(self.tell(AckKind::Nak((!after.is_zero()).then_some(after)))).await
     }
 
+    /// Publishes a copy to the subject for dead letters, and has the server deliver the message no more once that is
+    /// confirmed. Where the server has not heard of the second, only that is to be told again.
     async fn dead_letter(&self, why: &str) -> Result<(), Error> {
-        let letter = async {
-            // A crash between the two leaves a copy too many, and never one too few.
-            self.publish_copy(why).await?;
-            self.tell(AckKind::Term).await
-        };
-        self.settlement.by(letter).await
+        self.settlement.by_copy(self.publish_copy(why), self.tell(AckKind::Term)).await
     }
 
     fn keep_alive_every(&self) -> Option<Duration> {

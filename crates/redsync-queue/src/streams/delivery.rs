@@ -128,16 +128,15 @@ impl Message for Delivery {
         self.leave(after, self.attempt().map(|attempt| attempt.saturating_sub(1))).await
     }
 
+    /// Adds a copy to the stream for dead letters, and then acknowledges the message. Where the second has failed, only that
+    /// is done again.
     async fn dead_letter(&self, why: &str) -> Result<(), NodeError> {
-        self.settlement
-            .by(async {
-                let mut fields = self.fields.clone();
-                fields.set_value(WHY_HEADER, why);
-                // A crash in between leaves a copy too many, and never one too few.
-                add(&self.desk.server, &self.desk.dead_letters, &fields).await?;
-                self.finish().await
-            })
-            .await
+        let copy = async {
+            let mut fields = self.fields.clone();
+            fields.set_value(WHY_HEADER, why);
+            add(&self.desk.server, &self.desk.dead_letters, &fields).await
+        };
+        self.settlement.by_copy(copy, self.finish()).await
     }
 
     fn keep_alive_every(&self) -> Option<Duration> {

@@ -9,7 +9,7 @@ use redsync_queue::{
 use redsync_queues::server::{Nats, Proxy};
 
 use crate::{
-    lane::{Lane, acknowledge, connect, locks, next},
+    lane::{Lane, SOON, acknowledge, connect, locks, next},
     sent::{BODY, LONG, NAME, SHORT, headers_with, publish},
 };
 
@@ -109,6 +109,28 @@ async fn a_dead_letter_that_cannot_be_kept_leaves_its_message() {
     let error = message.dead_letter("no good").await.expect_err("no stream listens");
     assert!(matches!(error, Error::Publish(_)), "{error:?}");
     assert!(next(&mut consumer).await.is_redelivered());
+}
+
+#[tokio::test]
+async fn a_dead_letter_whose_message_could_not_be_settled_is_there_once() {
+    let server = Nats::start().expect("a server");
+    let lane = Lane::at(&server, LONG).await;
+    let proxy = Proxy::start(server.port()).await.expect("a port");
+    let (direct, by_proxy) = (connect(&lane.url).await, connect(&Nats::url_of(proxy.port())).await);
+    publish(&lane.publisher(&direct), BODY).await.expect("published");
+    let dead_letters = Publisher::new(direct, lane.dead_subject());
+    let mut consumer = Consumer::new(lane.pull(&by_proxy).await, dead_letters).expect("it is explicit");
+    let message = next(&mut consumer).await;
+    proxy.hold_requests();
+    for _ in 0..2 {
+        let error = message.dead_letter("no good").await.expect_err("it is not heard");
+        assert!(matches!(error, Error::Settle(_)), "{error:?}");
+    }
+    proxy.cut();
+    let settled = async { while message.dead_letter("no good").await.is_err() {} };
+    tokio::time::timeout(SOON, settled).await.expect("the client connects again");
+    assert_eq!(lane.left().await, (0, 0));
+    assert_eq!(lane.dead_letters().await.len(), 1);
 }
 
 #[tokio::test]

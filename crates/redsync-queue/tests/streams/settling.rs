@@ -117,6 +117,22 @@ async fn what_is_done_is_deleted_also_where_that_is_tried_twice() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_whose_message_could_not_be_settled_is_there_once() {
+    let place = Place::new().await;
+    let proxy = Proxy::start(place.server.port()).expect("a port");
+    place.publisher().publish(Fields::new(), *b"job").await.expect("published");
+    let delivery = next(&mut place.consumer_by(&proxy, "a").dead_letters("graveyard")).await;
+    proxy.lose_requests("XACK");
+    for _ in 0..2 {
+        delivery.dead_letter("why").await.expect_err("half of it was not executed");
+    }
+    proxy.relieve();
+    delivery.dead_letter("why").await.expect("up");
+    assert_eq!(place.pending(), 0);
+    assert_eq!(place.server.command(&["XLEN", "graveyard"]).expect("up"), server::Reply::Int(1));
+}
+
+#[tokio::test]
 async fn a_dead_letter_that_was_dropped_half_way_can_be_settled() {
     let place = Place::new().await;
     place.publisher().publish(Fields::new(), *b"job").await.expect("published");
