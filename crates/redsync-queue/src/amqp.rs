@@ -45,6 +45,8 @@
 //!   again or goes to the dead letters: from then on it waits until the shortage is over.
 //! - **Message TTLs and length limits** drop messages as well, and what is put at the end of a queue counts as new there. A
 //!   lock whose message is dropped lasts until its wait is over.
+//! - **The message deduplication plugin** (`x-message-deduplication`) knows a message by its `x-deduplication-header`, which is
+//!   not copied: what is put at the end of a queue, or goes to the dead letters, is nobody's duplicate any more.
 //! - **A time limit for `Connection::connect`**: `lapin` 4.12 may wait for ever where the connection is cut while it is made.
 //! - **The consumer's user** may write to the default exchange, as publishers do.
 

@@ -11,8 +11,10 @@ use crate::{Carrier, WHY_HEADER};
 pub const ATTEMPTS_HEADER: &str = "redsync-attempts";
 
 /// Headers that a copy does not take over. By the first two RabbitMQ would send it to further queues, and take it for
-/// delivered when only those have it; the others count what has become of the message that it is of.
-const NOT_COPIED: [&str; 5] = ["CC", "BCC", "x-delivery-count", "x-acquired-count", ATTEMPTS_HEADER];
+/// delivered when only those have it. By the third its deduplication plugin would drop the copy and confirm it, since the
+/// message that it is of is still in the queue, and which is acknowledged then. The others count what has become of that one.
+const NOT_COPIED: [&str; 6] =
+    ["CC", "BCC", "x-deduplication-header", "x-delivery-count", "x-acquired-count", ATTEMPTS_HEADER];
 
 /// How many attempts went before the one with these headers, where it was put at the end of its queue.
 pub(super) fn attempts_before(headers: &FieldTable) -> Option<u64> {
@@ -99,6 +101,19 @@ mod tests {
             let copy = to_deliver_again(&properties, 1, Duration::from_millis(here));
             assert_eq!(copy.expiration().as_ref().map(|left| left.as_str()), left, "{all:?} less {here}");
             assert_eq!(*dead_letter(&properties, "why").expiration(), None);
+        }
+    }
+
+    #[test]
+    fn no_copy_is_a_duplicate_to_the_deduplication_plugin() {
+        let mut headers = FieldTable::default();
+        Carrier::set(&mut headers, "key", "value".to_owned());
+        Carrier::set(&mut headers, "x-deduplication-header", "7".to_owned());
+        let properties = BasicProperties::default().with_headers(headers);
+        for copy in [to_deliver_again(&properties, 1, Duration::ZERO), dead_letter(&properties, "why")] {
+            let headers = copy.headers().clone().unwrap_or_default();
+            assert_eq!(Carrier::get(&headers, "x-deduplication-header"), None);
+            assert_eq!(Carrier::get(&headers, "key").as_deref(), Some("value"));
         }
     }
 

@@ -169,9 +169,10 @@ impl Message for Delivery {
     /// each for as long at most.
     ///
     /// The copy has the same body, headers and properties, with these exceptions: the header
-    /// [`ATTEMPTS_HEADER`](super::ATTEMPTS_HEADER) is added, `user_id`, `CC` and `BCC` are left out, and `expiration` is less
-    /// by the time that the message has spent here. The broker would also take off the time in the queue, but does not tell how
-    /// long that was.
+    /// [`ATTEMPTS_HEADER`](super::ATTEMPTS_HEADER) is added, `user_id`, `CC` and `BCC` are left out, and so is
+    /// `x-deduplication-header`, by which RabbitMQ's message deduplication plugin would drop the copy while the message is still
+    /// in the queue; `expiration` is less by the time that the message has spent here. The broker would also take off the time
+    /// in the queue, but does not tell how long that was.
     ///
     /// # Errors
     ///
@@ -192,8 +193,8 @@ impl Message for Delivery {
 
     /// Publishes a copy to the queue for dead letters, and acknowledges the message once that is confirmed.
     ///
-    /// The copy has the same body, headers and properties, except for `expiration`, `user_id`, `CC`, `BCC` and what counts
-    /// deliveries, and says why in the header [`WHY_HEADER`](crate::WHY_HEADER).
+    /// The copy has the same body, headers and properties, except for `expiration`, `user_id`, `CC`, `BCC`,
+    /// `x-deduplication-header` and what counts deliveries, and says why in the header [`WHY_HEADER`](crate::WHY_HEADER).
     ///
     /// # Errors
     ///
