@@ -288,8 +288,9 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
             lock = &*self.name,
             machine = M::NAME,
             waits_for = self.waits_for.name(),
-            node = event.as_ref().and_then(Event::node),
+            node = event.as_ref().and_then(Event::node).and_then(|node| self.world.label(node)).as_deref(),
             event = event.as_ref().or(ending.and_then(Ending::event).as_ref()).map(Event::name),
+            "a call is told",
         );
         if self.is_waited_for && ending.is_some() {
             self.end_call(now);

@@ -241,9 +241,7 @@ impl Error {
     }
 
     fn heard(mut self, world: &World, answers: Vec<Answer>) -> Self {
-        let label = |index: usize| {
-            world.seats.get(index).map_or_else(String::new, |seat| seat.node().label().into_owned())
-        };
+        let label = |index| world.label(index).unwrap_or_default().into_owned();
         let report = |(index, answer)| NodeReport { index, label: label(index), answer };
         self.0.nodes = answers.into_iter().enumerate().map(report).collect();
         self

@@ -153,7 +153,13 @@ impl Lookout {
             }
             Ok(Hint::Free | Hint::Changed) => self.free.insert(node),
             Err(error) => {
-                tracing::debug!(lock = &*self.name, node, %error, "cannot be watched for now");
+                let label = self.world.label(node);
+                tracing::debug!(
+                    lock = &*self.name,
+                    node = label.as_deref(),
+                    %error,
+                    "cannot be watched for now"
+                );
                 self.deaf.insert(node);
                 self.watch_at(node, RETRY);
             }

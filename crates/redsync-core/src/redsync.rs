@@ -1,6 +1,7 @@
 //! [`Redsync`]: the nodes, and where locks come from.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{
         Arc,
@@ -119,6 +120,11 @@ impl World {
         NodeSet::first(self.seats.len())
     }
 
+    /// What people call the node of this index.
+    pub(crate) fn label(&self, node: usize) -> Option<Cow<'_, str>> {
+        self.seats.get(node).map(|seat| seat.node().label())
+    }
+
     /// Notified when no lock is to be taken any more; `None` when that is so already.
     pub(crate) fn on_closing(&self) -> Option<EventListener> {
         let closing = self.closing.listen();
@@ -214,7 +220,7 @@ impl Node for Arc<dyn Node> {
         (**self).call(request)
     }
 
-    fn label(&self) -> std::borrow::Cow<'_, str> {
+    fn label(&self) -> Cow<'_, str> {
         (**self).label()
     }
 

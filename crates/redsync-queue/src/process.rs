@@ -203,7 +203,7 @@ impl Worker {
             Ok(released) => LockEnd::Released(released),
             Err(error) => LockEnd::ReleaseFailed(error.into()),
         };
-        tracing::debug!(lock = name, ?lock, "a job is over");
+        tracing::debug!(lock = name, ended = ?lock, "a job is over");
         (lock, told)
     }
 
