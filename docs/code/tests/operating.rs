@@ -29,8 +29,12 @@ async fn of_all_kinds(
     };
 
     let cluster = ClusterClient::new(vec![cluster])?.get_async_connection().await?;
-    let sentinels =
-        SentinelClient::build(vec![sentinel], group, None, SentinelServerType::Master)?;
+    let sentinels = SentinelClient::build(
+        vec![sentinel],
+        String::from(group),
+        None,
+        SentinelServerType::Master,
+    )?;
     Ok(with_nodes([
         RedisNode::open(server)?,
         RedisNode::from_connection("cluster", cluster)?,
