@@ -6,7 +6,11 @@ use std::{
 };
 
 use crate::{
-    Error, Guard, InvalidOption, LockToken, Mutex, Redsync, held::Held, options::Settings, target::Lasting,
+    Error, Guard, InvalidOption, LockToken, Mutex, Redsync,
+    held::Held,
+    meter::{By, Hold, Waiting},
+    options::Settings,
+    target::Lasting,
     wire::counter_key,
 };
 
@@ -77,8 +81,13 @@ impl Mutex {
     ///
     /// When the future is dropped, what was rotated is set back in the background.
     pub async fn adopt(&self, token: &LockToken) -> Result<Guard, Error> {
-        let Some(closing) = self.world.on_closing() else { return Err(Error::closed("adopt", &self.name)) };
-        self.adopt_unless(token, closing).await
+        let waiting = Waiting::begin(&self.world);
+        let result = match self.world.on_closing() {
+            Some(closing) => self.adopt_unless(token, closing).await,
+            None => Err(Error::closed("adopt", &self.name)),
+        };
+        waiting.end(&result);
+        result
     }
 
     /// The same, unless `closing` resolves first.
@@ -87,7 +96,8 @@ impl Mutex {
         let mut drive = self.world.adopt(token, &settings);
         match drive.result_unless(closing, None).await {
             Ok(lease) => {
-                let held = Held::new(Arc::clone(&self.name), lease);
+                let hold = Hold::begin(&self.world, By::Adopt);
+                let held = Held::new(Arc::clone(&self.name), lease, hold);
                 let lasts = Lasting { nodes: self.world.all_nodes(), until: self.world.until_over(token) };
                 let held = Arc::new(held.adopted(token.secret().clone(), token.parts().exact, lasts));
                 drive.follow(Arc::clone(&held));

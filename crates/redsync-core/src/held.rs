@@ -14,6 +14,7 @@ use crate::{
     Loss, Moment, Value,
     bell::Bell,
     machine::{self, Lease, Machine, NodeSet},
+    meter::Hold,
     target::{Lasting, Target},
 };
 
@@ -31,6 +32,7 @@ pub(crate) struct Held {
     state: Mutex<State>,
     /// How many numbers were drawn, of what goes by this lock.
     numbers: AtomicU64,
+    hold: Hold,
     given_back: Bell,
     /// Rung when the lock is lost by anything but time, and when whoever waits for that is to look around.
     lost: Bell,
@@ -138,7 +140,7 @@ impl State {
 }
 
 impl Held {
-    pub(crate) fn new(name: Arc<str>, lease: Lease) -> Self {
+    pub(crate) fn new(name: Arc<str>, lease: Lease, hold: Hold) -> Self {
         let Lease { value, exact, valid_until, held: nodes, absent, fence } = lease;
         let revivable = NodeSet::EMPTY;
         let held_until = valid_until;
@@ -160,7 +162,7 @@ impl Held {
         };
         let (state, given_back, lost) = (Mutex::new(state), Bell::default(), Bell::default());
         let numbers = AtomicU64::new(0);
-        Self { name, value, exact, fence, adopted_from: None, state, numbers, given_back, lost }
+        Self { name, value, exact, fence, adopted_from: None, state, numbers, hold, given_back, lost }
     }
 
     /// The lock was adopted from a token with this value, which rivals may use too or not, and stands until then where
@@ -206,6 +208,7 @@ impl Held {
 
     /// The lock is known to be lost.
     pub(crate) fn lose(&self) {
+        self.hold.lose(Loss::Gone);
         let mut state = self.state();
         state.valid_until = Moment::default();
         self.end(state, Loss::Gone);
@@ -219,8 +222,17 @@ impl Held {
     /// This process has the lock no more. The first reason stays.
     fn end(&self, mut state: MutexGuard<'_, State>, loss: Loss) {
         state.loss.get_or_insert(loss);
+        let (ending, valid_until) = (state.ending, state.valid_until);
         drop(state);
         self.lost.ring();
+        if loss == Loss::GivenBack {
+            self.hold.end(ending, valid_until);
+        }
+    }
+
+    /// Whoever uses the lock was told that it is lost.
+    pub(crate) fn told(&self, loss: Loss) {
+        self.hold.lose(loss);
     }
 
     /// Why this process has the lock no more, where that is not a matter of time, and until when the lock is valid.

@@ -23,6 +23,8 @@
 //! [assumptions of its own](Mutex::fenced).
 
 pub mod machine;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod wire;
 
 mod adopt;
@@ -39,6 +41,7 @@ mod held;
 mod line;
 mod lookout;
 mod loss;
+mod meter;
 mod moment;
 mod mutex;
 mod node;

@@ -16,6 +16,7 @@ use crate::{
     drive::Drive,
     held::Held,
     machine::{Acquire, Lease},
+    meter::{By, Hold, Waiting},
     options::{NodeTimeout, Options, Settings},
     queue::{Entry, Queue},
     redsync::World,
@@ -251,6 +252,13 @@ impl Mutex {
     ///
     /// As [`lock`](Self::lock).
     pub async fn lock_unless(&self, cancel: impl Future<Output = ()>) -> Result<Guard, Error> {
+        let waiting = Waiting::begin(&self.world);
+        let result = self.wait_for_lock(cancel).await;
+        waiting.end(&result);
+        result
+    }
+
+    async fn wait_for_lock(&self, cancel: impl Future<Output = ()>) -> Result<Guard, Error> {
         let settings = self.settings().map_err(|option| Error::invalid(&self.name, option))?;
         let mut cancel = pin!(cancel);
         let Some(closing) = self.world.on_closing() else { return Err(Error::closed("lock", &self.name)) };
@@ -327,7 +335,8 @@ impl Mutex {
         drive: &mut Drive<Acquire<Generator>>,
         entry: Entry,
     ) -> Guard {
-        let held = Arc::new(Held::new(Arc::clone(&self.name), lease));
+        let hold = Hold::begin(&self.world, By::Lock);
+        let held = Arc::new(Held::new(Arc::clone(&self.name), lease, hold));
         let now = self.world.runtime.now();
         let place = entry.hold(&held, now);
         drive.follow(Arc::clone(&held));

@@ -191,7 +191,7 @@ impl World {
         let repeats = |(_, node): &(usize, &Arc<dyn Node>)| node.delivery() == Delivery::MayRepeat;
         let may_repeat = nodes.iter().enumerate().filter(repeats).map(|(index, _)| index).collect();
         Self {
-            seats: nodes.into_iter().map(|node| Arc::new(Seat::new(node))).collect(),
+            seats: nodes.into_iter().map(|node| Arc::new(Seat::new(node, &runtime))).collect(),
             quorum,
             may_repeat,
             runtime: Arc::clone(&runtime),

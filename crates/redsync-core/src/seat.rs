@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{BoxFuture, Delivery, Node, NodeError, Reply, Request, wire::Native};
+use crate::{BoxFuture, Delivery, Node, NodeError, Reply, Request, Runtime, meter::NodeMeter, wire::Native};
 
 /// One of the nodes of a [`Redsync`](crate::Redsync).
 pub(crate) struct Seat {
     node: Arc<dyn Node>,
+    meter: NodeMeter,
     release: Mutex<ReleaseBy>,
 }
 
@@ -27,12 +28,12 @@ pub(crate) enum ReleaseBy {
 impl Seat {
     /// A client that may send a request twice is not told from a server that forgot a command meanwhile, and goes
     /// by the script always.
-    pub(crate) fn new(node: Arc<dyn Node>) -> Self {
+    pub(crate) fn new(node: Arc<dyn Node>, runtime: &Arc<dyn Runtime>) -> Self {
         let release = match node.delivery() {
             Delivery::AtMostOnce => ReleaseBy::Learning,
             Delivery::MayRepeat => ReleaseBy::Script,
         };
-        Self { node, release: Mutex::new(release) }
+        Self { meter: NodeMeter::new(&*node, runtime), node, release: Mutex::new(release) }
     }
 
     pub(crate) fn node(&self) -> &dyn Node {
@@ -40,7 +41,7 @@ impl Seat {
     }
 
     pub(crate) fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
-        self.node.call(request)
+        self.meter.measure(self.node.call(request))
     }
 
     pub(crate) fn release_by(&self) -> ReleaseBy {

@@ -35,7 +35,8 @@
 //!
 //! `rustls`, `rustls-ring` and `native-tls` allow for `rediss://` URLs, `unix-sockets` for `redis+unix://` ones,
 //! and `sentinel-auth` for sentinels with a password. With `serde` a [`LockToken`] can be a part of any message; with
-//! `signed` it can be signed, so that none can be forged.
+//! `signed` it can be signed, so that none can be forged. With `metrics` there are figures for the facade of
+//! that name, which the module `metrics` lists.
 //!
 //! For a `rediss://` URL, rustls works with the crypto provider that the application has installed. Where there is
 //! none, the first such URL installs one for the whole process, as rustls itself would: that of `rustls` (AWS-LC), or

@@ -50,6 +50,7 @@ mod link;
 mod node;
 
 pub use connect::{ConnectError, connect, nodes, with_nodes};
+//! - `metrics`: figures for the facade of that name; the module `metrics` lists them.
 pub use connection::Connection;
 pub use node::RedisNode;
 pub use redis;

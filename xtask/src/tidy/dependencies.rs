@@ -17,7 +17,7 @@ const FIREWALLS: [(&str, &[&str]); 5] = [
 
 /// Lists crates with what only their features may bring.
 const OPTIONAL: [(&str, &[&str]); 2] = [
-    ("redsync-core", &["serde", "serde_core", "hmac", "sha2"]),
+    ("redsync-core", &["serde", "serde_core", "hmac", "metrics", "sha2"]),
     (
         "redsync-queue",
         &[

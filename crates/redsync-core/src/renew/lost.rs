@@ -55,7 +55,10 @@ impl Future for Lost {
                 self.on_loss = Some(self.held.on_loss());
             }
             match self.terms.standing(&self.held, self.runtime.now()) {
-                Standing::Lost(loss) => return Poll::Ready(loss),
+                Standing::Lost(loss) => {
+                    self.held.told(loss);
+                    return Poll::Ready(loss);
+                }
                 Standing::HeldUntil(until) if self.poll_change(until, cx).is_ready() => {}
                 Standing::HeldUntil(_) => return Poll::Pending,
             }

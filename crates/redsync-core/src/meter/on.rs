@@ -1,0 +1,225 @@
+//! Counts, gauges and histograms by the names of [`metrics`](crate::metrics).
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use ::metrics::{SharedString, counter, gauge, histogram};
+
+use super::By;
+use crate::{
+    BoxFuture, Error, ErrorKind, Loss, Moment, Node, NodeError, NodeErrorKind, Reply, Runtime,
+    held::Ending,
+    metrics::{
+        ACQUIRED, ANSWER_SECONDS, HELD, HELD_SECONDS, LOST, NODE_ERRORS, REFUSED, UNANSWERED, WAIT_SECONDS,
+        WAITING,
+    },
+    redsync::World,
+};
+
+/// A call that waits for a lock. One that is dropped has been refused as well.
+pub(crate) struct Waiting {
+    runtime: Arc<dyn Runtime>,
+    begun: Moment,
+    refused: Option<&'static str>,
+}
+
+impl Waiting {
+    pub(crate) fn begin(world: &World) -> Self {
+        gauge!(WAITING).increment(1);
+        let runtime = Arc::clone(&world.runtime);
+        Self { begun: runtime.now(), runtime, refused: Some("dropped") }
+    }
+
+    /// The call has come to this.
+    pub(crate) fn end<T>(mut self, result: &Result<T, Error>) {
+        self.refused = result.as_ref().err().map(|error| name_of_error(error.kind()));
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        gauge!(WAITING).decrement(1);
+        let outcome = match self.refused {
+            Some(kind) => {
+                counter!(REFUSED, "kind" => kind).increment(1);
+                "refused"
+            }
+            None => "acquired",
+        };
+        let seconds = self.runtime.now().since(self.begun).as_secs_f64();
+        histogram!(WAIT_SECONDS, "outcome" => outcome).record(seconds);
+    }
+}
+
+/// A lock that is held.
+pub(crate) struct Hold {
+    runtime: Arc<dyn Runtime>,
+    begun: Moment,
+    is_lost: AtomicBool,
+    is_over: AtomicBool,
+}
+
+impl Hold {
+    /// The lock was just taken.
+    pub(crate) fn begin(world: &World, by: By) -> Self {
+        let by = match by {
+            By::Lock => "lock",
+            By::Adopt => "adopt",
+        };
+        counter!(ACQUIRED, "by" => by).increment(1);
+        gauge!(HELD).increment(1);
+        let (runtime, no) = (Arc::clone(&world.runtime), || AtomicBool::new(false));
+        Self { begun: runtime.now(), runtime, is_lost: no(), is_over: no() }
+    }
+
+    /// The lock is lost, or whoever uses it was told so. Only the first time counts.
+    pub(crate) fn lose(&self, loss: Loss) {
+        let reason = match loss {
+            Loss::Expiring => "expiring",
+            Loss::Gone => "gone",
+            Loss::LimitReached => "limit_reached",
+            Loss::GivenBack => return,
+        };
+        if !self.is_lost.swap(true, Ordering::Relaxed) {
+            counter!(LOST, "reason" => reason).increment(1);
+        }
+        if loss == Loss::Gone {
+            self.close("lost", self.runtime.now());
+        }
+    }
+
+    /// This process has the lock no more, which was valid until then. Only the first time counts.
+    pub(crate) fn end(&self, ending: Option<Ending>, valid_until: Moment) {
+        let now = self.runtime.now();
+        let ending = match ending {
+            _ if valid_until <= now => "lost",
+            Some(Ending::Released) => "released",
+            Some(Ending::HandedOver) => "handed_over",
+            Some(Ending::HandedBack) => "handed_back",
+            None => "left",
+        };
+        if self.close(ending, now.min(valid_until)) && valid_until <= now {
+            self.lose(Loss::Expiring);
+        }
+    }
+
+    /// Says whether it was the first time.
+    fn close(&self, ending: &'static str, at: Moment) -> bool {
+        let is_first = !self.is_over.swap(true, Ordering::Relaxed);
+        if is_first {
+            gauge!(HELD).decrement(1);
+            let seconds = at.since(self.begun).as_secs_f64();
+            histogram!(HELD_SECONDS, "ending" => ending).record(seconds);
+        }
+        is_first
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold").field("begun", &self.begun).finish_non_exhaustive()
+    }
+}
+
+/// A node that is asked.
+pub(crate) struct NodeMeter {
+    runtime: Arc<dyn Runtime>,
+    label: SharedString,
+}
+
+impl NodeMeter {
+    pub(crate) fn new(node: &dyn Node, runtime: &Arc<dyn Runtime>) -> Self {
+        let label = SharedString::from_shared(Arc::from(node.label()));
+        Self { runtime: Arc::clone(runtime), label }
+    }
+
+    /// Measures a call of the node.
+    pub(crate) fn measure(
+        &self,
+        call: BoxFuture<'static, Result<Reply, NodeError>>,
+    ) -> BoxFuture<'static, Result<Reply, NodeError>> {
+        gauge!(UNANSWERED, "node" => self.label.clone()).increment(1);
+        let (runtime, label) = (Arc::clone(&self.runtime), self.label.clone());
+        Box::pin(Measured { call, begun: runtime.now(), runtime, label, is_answered: false })
+    }
+}
+
+/// A request to a node. One that is dropped was not answered for as long as anybody was interested.
+struct Measured {
+    call: BoxFuture<'static, Result<Reply, NodeError>>,
+    runtime: Arc<dyn Runtime>,
+    begun: Moment,
+    label: SharedString,
+    is_answered: bool,
+}
+
+impl Measured {
+    fn end(&mut self, answer: &Result<Reply, NodeError>) {
+        self.is_answered = true;
+        if let Err(error) = answer
+            // Every script goes by its digest first.
+            && error.code() != Some("NOSCRIPT")
+        {
+            self.count_error(name_of_node_error(error.kind()));
+        }
+        if !matches!(answer, Err(error) if error.kind() == NodeErrorKind::NotSent) {
+            let seconds = self.runtime.now().since(self.begun).as_secs_f64();
+            histogram!(ANSWER_SECONDS, "node" => self.label.clone()).record(seconds);
+        }
+    }
+
+    fn count_error(&self, kind: &'static str) {
+        counter!(NODE_ERRORS, "node" => self.label.clone(), "kind" => kind).increment(1);
+    }
+}
+
+impl Future for Measured {
+    type Output = Result<Reply, NodeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = self.call.as_mut().poll(cx);
+        if let Poll::Ready(answer) = &answer {
+            self.end(answer);
+        }
+        answer
+    }
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        gauge!(UNANSWERED, "node" => self.label.clone()).decrement(1);
+        if !self.is_answered {
+            self.count_error("unanswered");
+        }
+    }
+}
+
+fn name_of_error(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidOption => "invalid_option",
+        ErrorKind::Taken => "taken",
+        ErrorKind::HeldUnderThisValue => "held_under_this_value",
+        ErrorKind::Unreachable => "unreachable",
+        ErrorKind::Expired => "expired",
+        ErrorKind::Lost => "lost",
+        ErrorKind::AlreadyAdopted => "already_adopted",
+        ErrorKind::Cancelled => "cancelled",
+        ErrorKind::NoValue => "no_value",
+    }
+}
+
+fn name_of_node_error(kind: NodeErrorKind) -> &'static str {
+    match kind {
+        NodeErrorKind::NotSent => "not_sent",
+        NodeErrorKind::Rejected => "rejected",
+        NodeErrorKind::Unknown => "unknown",
+    }
+}
