@@ -38,6 +38,7 @@
 //!   application installs a crypto provider before it connects, as the `redis` crate asks for.
 //! - `webpki-roots`: rustls trusts Mozilla's certificates instead of the system's.
 //! - `serde`: a [`LockToken`] can be a part of any message. `signed`: it can be signed, so that none can be forged.
+//! - `metrics`: figures for the facade of that name; the module `metrics` lists them.
 
 #[cfg(not(any(feature = "tokio", feature = "smol")))]
 compile_error!("redsync-redis-rs needs an async runtime: enable its feature `tokio` or `smol`");
@@ -50,7 +51,6 @@ mod link;
 mod node;
 
 pub use connect::{ConnectError, connect, nodes, with_nodes};
-//! - `metrics`: figures for the facade of that name; the module `metrics` lists them.
 pub use connection::Connection;
 pub use node::RedisNode;
 pub use redis;
