@@ -88,9 +88,9 @@ impl Policy {
     /// A message whose publish was [unknown](crate::HandOverError::Unknown) is such a one where it comes first after the
     /// publisher has taken its lock back and released it.
     ///
-    /// RabbitMQ knows after a restart, and after a crash too, what a classic queue had delivered. Where a broker does not, a
-    /// message whose worker was lost with its lock is such a one: where no such job may be left to the dead letters,
-    /// [take the lock anew](Otherwise::LockAnew).
+    /// A broker that has crashed may forget that it had delivered a message: NATS does at times, a classic queue of RabbitMQ
+    /// does not. Where its worker is gone as well, or has lost its lock, and has used up the token, it is such a one: where no
+    /// such job may be left to the dead letters, [take the lock anew](Otherwise::LockAnew).
     #[must_use]
     pub fn expired(self, expired: Otherwise) -> Self {
         Self { expired, ..self }
