@@ -48,7 +48,8 @@ pub enum HandOverError<E> {
         /// goes by [`Policy::abandoned`](crate::Policy::abandoned), by which it does the job unless it is said otherwise. One
         /// that gets it later goes by [`Policy::expired`](crate::Policy::expired), by which it is a dead letter. Otherwise why
         /// it was not: with [`AlreadyAdopted`](redsync_core::ErrorKind::AlreadyAdopted) a worker was faster, and has the
-        /// job.
+        /// job. A broker may deliver a message before it has stored it: where it crashes then, and the worker is lost as well,
+        /// nobody has the job any more.
         lock: Result<Guard, Error>,
     },
     /// The publish has not come to an end in time, and was dropped. Nobody knows whether somebody will see the message.
