@@ -1,20 +1,32 @@
 //! Distributed locks on Redis and Valkey by the Redlock algorithm, over the [`redis`] crate.
 //!
-//! A lock can be taken in one process and released in another:
+//! ```
+//! use std::{error::Error, time::Duration};
 //!
-//! ```no_run
-//! # use std::{error::Error, time::Duration};
-//! # async fn handler_and_worker() -> Result<(), Box<dyn Error>> {
-//! let redsync = redsync_redis_rs::connect(["redis://10.0.0.1", "redis://10.0.0.2", "redis://10.0.0.3"]).await?;
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+//!     let servers = ["redis://10.0.0.1", "redis://10.0.0.2", "redis://10.0.0.3"];
+//! #   let here = redsync_testkit::server::Servers::start(3)?;
+//! #   let servers = here.urls();
+//!     let redsync = redsync_redis_rs::connect(servers).await?;
 //!
-//! // In the handler: take the lock with a value of your choice, and send the value with the job.
-//! let guard = redsync.mutex("report:7").ttl(Duration::from_secs(600)).with_value("job-1138").lock().await?;
-//! guard.leave(); // it stays locked until the worker releases it, or the TTL is over
+//!     // Work under a lock, which is extended for as long as the work takes.
+//!     let guard = redsync.mutex("invoice:42").lock().await?;
+//!     guard.keep(send_invoice()).await?; // an error means that the lock was lost, and the work stopped
+//!     guard.release().await?;
 //!
-//! // In the worker, in any task, process or machine: release it with the same value.
-//! redsync.mutex("report:7").with_value("job-1138").unlock().await?;
-//! # Ok(())
-//! # }
+//!     // A lock can be taken in one process and released in another. In the handler: take it with a value of your choice,
+//!     // and send the value with the job. It stays locked until the worker releases it, or the TTL is over.
+//!     let report = redsync.mutex("report:7").ttl(Duration::from_secs(600)).with_value("job-1138");
+//!     report.lock().await?.leave();
+//!
+//!     // In the worker, in any task, process or machine: release it with the same value.
+//!     let report = redsync.mutex("report:7").ttl(Duration::from_secs(600)).with_value("job-1138");
+//!     report.unlock().await?;
+//!     Ok(())
+//! }
+//!
+//! async fn send_invoice() {}
 //! ```
 //!
 //! Start at [`connect`], [`Redsync::mutex`], [`Mutex::lock`] and [`Guard`]; what went wrong is told by
