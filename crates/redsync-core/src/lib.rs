@@ -22,6 +22,8 @@
 //! writes can be refused by the lock's [fencing number](Guard::fence), which rises from holder to holder, under
 //! [assumptions of its own](Mutex::fenced).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod machine;
 #[cfg(feature = "metrics")]
 pub mod metrics;

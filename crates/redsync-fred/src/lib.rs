@@ -54,6 +54,8 @@
 //! none, the first such URL installs one for the whole process, as rustls itself would: that of `rustls` (AWS-LC), or
 //! else that of `rustls-ring`. With `native-tls` too, `fred` takes that.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod address;
 mod connect;
 mod convert;
@@ -67,3 +69,8 @@ pub use node::RedisNode;
 pub use redsync_core::*;
 pub use redsync_runtime as runtime;
 pub use shared::ShareError;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -48,6 +48,8 @@
 //! Of a message without any context, the worker's span is where it is called. The headers' context is no more to be trusted
 //! than whoever can write into the queue; a [signed](Envelope) token covers its own, and not theirs.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "amqp")]
 pub mod amqp;
 mod beat;

@@ -52,6 +52,8 @@
 //! - `serde`: a [`LockToken`] can be a part of any message. `signed`: it can be signed, so that none can be forged.
 //! - `metrics`: figures for the facade of that name; the module `metrics` lists them.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(not(any(feature = "tokio", feature = "smol")))]
 compile_error!("redsync-redis-rs needs an async runtime: enable its feature `tokio` or `smol`");
 
@@ -73,3 +75,8 @@ pub use redsync_runtime as runtime;
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+/// So do those of the README of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme_of_the_crate {}

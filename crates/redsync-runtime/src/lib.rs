@@ -5,6 +5,8 @@
 //! The features `tokio` and `smol` each add one; with both, [`locate`] picks the one that the calling
 //! thread runs in. Applications get this crate through a driver crate such as `redsync-redis-rs`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod backlog;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 mod clock;
