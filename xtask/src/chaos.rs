@@ -3,9 +3,6 @@
 use crate::command::{cargo, run as run_command};
 use crate::setup;
 
-/// Is how long that takes in CI, for each driver.
-pub(crate) const SHORT: [&str; 2] = ["--minutes", "0.6"];
-
 /// Runs the program with these arguments; it fails when a promise was broken.
 pub(crate) fn run(args: &[&str]) -> Result<(), String> {
     setup::ensure_server()?;

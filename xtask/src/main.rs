@@ -4,23 +4,29 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people and CI to read")]
 
+mod api;
 mod apt;
 mod bench;
 mod chaos;
+mod checks;
+mod ci;
 mod command;
 mod docs;
+mod excerpt;
 mod explore;
 mod fuzz;
 mod lint;
 mod matrix;
 mod miri;
 mod nightly;
+mod package;
 mod queues;
 mod setup;
 mod sim;
 mod tally;
 mod test;
 mod tidy;
+mod tools;
 
 use std::env;
 use std::process::ExitCode;
@@ -37,7 +43,24 @@ usage: cargo xtask <chore>
          build the book, or show it and build it anew whenever a page changes
   docs --check [--pictures DIR]
          build the book and load each page in a browser, at the width of a desktop and of a phone; needs Chromium
-  ci     do what CI does: lint, a part of each of the following that needs no nightly compiler, then test
+  ci     do all that CI does with a change: lint, a part of what runs for long, the checks of what is published, and test
+  fix    write what ci would complain of: changes that lint is sure of, the format, and the lists of what is public
+
+  package
+         do all but upload what is published: each crate has to build from its package alone, with all features, and to
+         have its licences, README and metadata in it
+  api [--write]
+         compare what is public in what is published with the lists in xtask/api, or write these; needs cargo-public-api
+  semver compare what is public with the last release, by the rules of semantic versioning; needs cargo-semver-checks
+  deny [advisories] [bans] [licenses] [sources]
+         check the dependencies by deny.toml; needs cargo-deny
+  minimal
+         build what is published with the oldest versions that it asks for, with a nightly compiler to choose them
+  msrv   build what is published with the oldest Rust that Cargo.toml promises, which rustup has to have
+  features
+         lint what is published with each feature, and with each two; needs cargo-hack
+  tools [NAME]...
+         install what the chores above ask for: deny, hack, public-api, semver-checks, msrv, or all of them
 
   sim [--seeds N] [--from S] [--minutes M] [--replay S] [--broken data|clocks|slow-twins] [--stop]
          play simulated worlds from their seeds; a violation names the seed, and --replay shows its world
@@ -62,37 +85,43 @@ fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
-        ["test"] => exit(test::run()),
-        ["test", "matrix"] => exit(matrix::run(false)),
-        ["test", "matrix", "--quick"] => exit(matrix::run(true)),
-        ["lint"] => exit(lint::run_all()),
-        ["tidy"] => exit(tidy::run()),
-        ["docs", args @ ..] => exit(docs::run(args)),
-        ["ci"] => exit(ci()),
-        ["sim", args @ ..] => exit(sim::run_with(args)),
-        ["explore", args @ ..] => exit(explore::run(args)),
-        ["chaos", args @ ..] => exit(chaos::run(args)),
-        ["bench", args @ ..] => exit(bench::run(args)),
-        ["queues", args @ ..] => exit(queues::run(args)),
-        ["fuzz", args @ ..] => exit(fuzz::run_chore(args)),
-        ["miri"] => exit(miri::run()),
         ["help" | "-h" | "--help"] => {
             println!("{USAGE}");
             ExitCode::SUCCESS
         }
         [] => misused("no chore given"),
-        _ => misused(&format!("not a chore: {}", args.join(" "))),
+        args => run_chore(args).map_or_else(|| misused(&format!("not a chore: {}", args.join(" "))), exit),
     }
 }
 
-/// As `.ci/run` does it, chore by chore.
-fn ci() -> Result<(), String> {
-    lint::run_all()?;
-    sim::quick()?;
-    explore::run(&["--quick"])?;
-    chaos::run(&chaos::SHORT)?;
-    matrix::run(true)?;
-    test::run()
+/// Does a chore, if there is such a one.
+fn run_chore(args: &[&str]) -> Option<Result<(), String>> {
+    Some(match args {
+        ["test"] => test::run(),
+        ["test", "matrix"] => matrix::run(false),
+        ["test", "matrix", "--quick"] => matrix::run(true),
+        ["lint"] => lint::run_all(),
+        ["tidy"] => tidy::run(),
+        ["docs", args @ ..] => docs::run(args),
+        ["ci"] => ci::run(),
+        ["fix"] => ci::fix(),
+        ["package"] => package::run(),
+        ["api", args @ ..] => api::run(args),
+        ["semver"] => checks::semver(),
+        ["deny", args @ ..] => checks::deny(args),
+        ["minimal"] => checks::minimal(),
+        ["msrv"] => checks::msrv(),
+        ["features"] => checks::features(),
+        ["tools", args @ ..] => tools::run(args),
+        ["sim", args @ ..] => sim::run_with(args),
+        ["explore", args @ ..] => explore::run(args),
+        ["chaos", args @ ..] => chaos::run(args),
+        ["bench", args @ ..] => bench::run(args),
+        ["queues", args @ ..] => queues::run(args),
+        ["fuzz", args @ ..] => fuzz::run_chore(args),
+        ["miri"] => miri::run(),
+        _ => return None,
+    })
 }
 
 fn exit(result: Result<(), String>) -> ExitCode {

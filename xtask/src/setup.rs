@@ -41,6 +41,14 @@ pub(crate) fn ensure_nats() -> Result<(), String> {
     ensure(|| NATS.iter().any(starts), &["nats-server"], NO_NATS)
 }
 
+/// Finds a part of Rust that minimal installations lack, or has rustup add it.
+pub(crate) fn ensure_component(subcommand: &str, component: &str) -> Result<(), String> {
+    if succeeds(&mut cargo(&[subcommand, "--version"])) {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["component", "add", component]))
+}
+
 /// Finds what builds with all features link to on Linux, or installs Debian's packages.
 pub(crate) fn ensure_openssl() -> Result<(), String> {
     if !cfg!(target_os = "linux") || env::var_os("OPENSSL_DIR").is_some() {

@@ -8,13 +8,13 @@ use std::process::Command;
 use super::death::Death;
 use super::mutants::{Edit, MUTANTS, Mutant};
 use crate::command::{cannot_start, cargo, root, run};
+use crate::excerpt;
 
 const PLACE: &str = "target/mutants";
 const REPORT: &str = "target/mutants.md";
 /// What of the repository simulation and explorer are built from.
-const CRATES: [&str; 4] =
+const PACKAGES: [&str; 4] =
     ["crates/redsync-core", "crates/redsync-runtime", "crates/redsync-testkit", "explorer"];
-const WORKSPACE: [&str; 3] = ["Cargo.toml", "rustfmt.toml", "clippy.toml"];
 /// Where each run starts. A mutant has to be killed in every one, so that none is by chance alone.
 const FROM: [u64; 3] = [0, 1_000_000, 2_000_000];
 /// Mutants that survive so many worlds are taken to be alive.
@@ -166,37 +166,7 @@ fn line(mutant: &Mutant, Fate { in_worlds, in_search }: &Fate) -> String {
 
 /// Copies what is needed, anew each time but for what was built.
 fn prepare() -> Result<(), String> {
-    for krate in CRATES {
-        let to = root().join(PLACE).join(krate);
-        if to.exists() {
-            fs::remove_dir_all(&to).map_err(|error| format!("cannot remove {}: {error}", to.display()))?;
-        }
-        copy(&root().join(krate), &to)?;
-    }
-    for file in WORKSPACE {
-        let text = read(&root().join(file))?;
-        let members = |line: &str| match line.starts_with("members = ") {
-            true => format!("members = {CRATES:?}\n"),
-            false => format!("{line}\n"),
-        };
-        write(&root().join(PLACE).join(file), &text.lines().map(members).collect::<String>())?;
-    }
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<(), String> {
-    fs::create_dir_all(to).map_err(|error| format!("cannot make {}: {error}", to.display()))?;
-    for entry in fs::read_dir(from).map_err(|error| format!("cannot read {}: {error}", from.display()))? {
-        let entry = entry.map_err(|error| format!("cannot read {}: {error}", from.display()))?;
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), &target)
-                .map_err(|error| format!("cannot copy to {}: {error}", target.display()))?;
-        }
-    }
-    Ok(())
+    excerpt::make(&root().join(PLACE), &PACKAGES.map(str::to_owned), str::to_owned)
 }
 
 fn cargo_in_place(args: &[&str]) -> Command {
