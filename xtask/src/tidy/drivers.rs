@@ -33,12 +33,13 @@ fn knowledge(file: &File) -> Vec<String> {
     code(&file.text).filter_map(found).collect()
 }
 
-/// Returns the numbered lines that are neither empty, nor comments, nor tests at the end of the file.
+/// Returns the numbered lines that are neither empty, nor comments, nor attributes of the file, nor tests at its end, be they
+/// in documents.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim_start()));
-    lines
-        .take_while(|(_, line)| *line != "#[cfg(test)]")
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with("//"))
+    let is_of_tests = |line: &str| line.starts_with("#[cfg(") && line.contains("test");
+    let is_code = |line: &str| !line.is_empty() && !line.starts_with("//") && !line.starts_with("#![");
+    lines.take_while(move |(_, line)| !is_of_tests(line)).filter(move |(_, line)| is_code(line))
 }
 
 #[cfg(test)]
@@ -49,6 +50,9 @@ mod tests {
     fn only_code_counts() {
         let text = "//! Lives here.\n\nfn one() {\n    // Why.\n}\n\n#[cfg(test)]\nmod tests {}\n";
         assert_eq!(code(text).collect::<Vec<_>>(), [(3, "fn one() {"), (5, "}")]);
+        let text =
+            "#![cfg_attr(docsrs, feature(doc_cfg))]\nmod a;\n#[cfg(all(doctest, unix))]\nmod readme {}\n";
+        assert_eq!(code(text).collect::<Vec<_>>(), [(2, "mod a;")]);
     }
 
     #[test]
