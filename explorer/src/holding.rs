@@ -7,7 +7,7 @@ use redsync_core::{
     machine::{Lease, Machine, NodeSet},
 };
 
-use crate::{held::Held, plans, search::NODES, target::Lasting};
+use crate::{held::Held, meter::Hold, plans, search::NODES, target::Lasting};
 
 /// A lock that a client holds or held.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Holding {
     pub(crate) fn new(lease: Lease, round: u8) -> Self {
         let fence = lease.fence.map(|fence| u8::try_from(fence).unwrap_or(u8::MAX));
         let fenced = fence.map(|fence| (fence, lease.held));
-        Self { held: Held::new(Arc::from("lock"), lease), round, fenced, followers: 0 }
+        Self { held: Held::new(Arc::from("lock"), lease, Hold), round, fenced, followers: 0 }
     }
 
     /// By the token.
@@ -56,7 +56,7 @@ impl Clone for Holding {
             absent: NodeSet::EMPTY,
             fence: self.held.fence,
         };
-        let held = Held::new(Arc::clone(&self.held.name), lease);
+        let held = Held::new(Arc::clone(&self.held.name), lease, Hold);
         let held =
             if self.held.adopted_from.is_some() { held.adopted(plans::token(), false, MISSED) } else { held };
         *held.state() = self.held.state().clone();

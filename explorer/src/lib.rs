@@ -19,6 +19,7 @@ pub mod explore;
 mod fingerprint;
 mod holding;
 mod message;
+mod meter;
 mod naming;
 mod plans;
 mod process;
