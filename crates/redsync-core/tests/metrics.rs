@@ -123,6 +123,27 @@ fn adoptions_and_how_locks_end_are_told_apart() {
 }
 
 #[test]
+fn a_recorder_that_comes_late_is_told_of_no_end_without_a_beginning() {
+    let quorum = Quorum::of(3);
+    quorum.nodes[2].pause();
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("two of three");
+    let mutex = quorum.mutex();
+    let mut waiting = Box::pin(mutex.lock());
+    quorum.block_on(async { assert!((&mut waiting).now_or_never().is_none()) });
+
+    let recorder = DebuggingRecorder::new();
+    with_local_recorder(&recorder, || {
+        drop(guard);
+        quorum.block_on(waiting).expect("free by now").leave();
+        quorum.run_for(TTL * 3);
+    });
+    let figures = Told(recorder.snapshotter()).figures();
+    let gauges: Vec<_> = figures.iter().filter(|(key, _)| is_gauge(key)).collect();
+    assert!(gauges.iter().any(|(key, _)| *key == "redsync_held_locks"), "{gauges:?}");
+    assert!(gauges.iter().all(|(_, values)| **values == [0.0]), "{gauges:?}");
+}
+
+#[test]
 fn a_lock_that_is_lost_is_counted_once_by_its_reason() {
     type Lost = (&'static str, fn(&Quorum), f64);
     let cases: [Lost; 4] = [
@@ -312,6 +333,12 @@ fn measured(act: impl FnOnce(&Quorum, &Told)) {
     let recorder = DebuggingRecorder::new();
     let told = Told(recorder.snapshotter());
     with_local_recorder(&recorder, || act(&Quorum::of(3), &told));
+}
+
+/// Whether the figure of this name and these labels is one of what there is now.
+fn is_gauge(key: &str) -> bool {
+    let name = key.split('{').next().unwrap_or(key);
+    ALL.iter().any(|metric| metric.name == name && metric.kind == Kind::Gauge)
 }
 
 /// One value, within the time that some round trips take.

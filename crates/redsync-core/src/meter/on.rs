@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use ::metrics::{SharedString, counter, gauge, histogram};
+use ::metrics::{Gauge, SharedString, counter, gauge, histogram};
 
 use super::By;
 use crate::{
@@ -24,18 +24,35 @@ use crate::{
     redsync::World,
 };
 
+/// One of what a gauge counts, until it is dropped. The recorder that was told of its beginning is told of its end: one that
+/// was installed in between would come to less than nothing.
+struct One(Gauge);
+
+impl One {
+    fn of(gauge: Gauge) -> Self {
+        gauge.increment(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
 /// A call that waits for a lock. One that is dropped has been refused as well.
 pub(crate) struct Waiting {
     runtime: Arc<dyn Runtime>,
     begun: Moment,
     refused: Option<&'static str>,
+    _one: One,
 }
 
 impl Waiting {
     pub(crate) fn begin(world: &World) -> Self {
-        gauge!(WAITING).increment(1);
-        let runtime = Arc::clone(&world.runtime);
-        Self { begun: runtime.now(), runtime, refused: Some("dropped") }
+        let (runtime, one) = (Arc::clone(&world.runtime), One::of(gauge!(WAITING)));
+        Self { begun: runtime.now(), runtime, refused: Some("dropped"), _one: one }
     }
 
     /// The call has come to this.
@@ -46,7 +63,6 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        gauge!(WAITING).decrement(1);
         let outcome = match self.refused {
             Some(kind) => {
                 counter!(REFUSED, "kind" => kind).increment(1);
@@ -63,6 +79,8 @@ impl Drop for Waiting {
 pub(crate) struct Hold {
     runtime: Arc<dyn Runtime>,
     begun: Moment,
+    /// The gauge that it is counted by.
+    held: Gauge,
     is_lost: AtomicBool,
     is_over: AtomicBool,
 }
@@ -75,9 +93,10 @@ impl Hold {
             By::Adopt => "adopt",
         };
         counter!(ACQUIRED, "by" => by).increment(1);
-        gauge!(HELD).increment(1);
+        let held = gauge!(HELD);
+        held.increment(1);
         let (runtime, no) = (Arc::clone(&world.runtime), || AtomicBool::new(false));
-        Self { begun: runtime.now(), runtime, is_lost: no(), is_over: no() }
+        Self { begun: runtime.now(), runtime, held, is_lost: no(), is_over: no() }
     }
 
     /// The lock is lost, or whoever uses it was told so. Only the first time counts.
@@ -115,7 +134,7 @@ impl Hold {
     fn close(&self, ending: &'static str, at: Moment) -> bool {
         let is_first = !self.is_over.swap(true, Ordering::Relaxed);
         if is_first {
-            gauge!(HELD).decrement(1);
+            self.held.decrement(1);
             let seconds = at.since(self.begun).as_secs_f64();
             histogram!(HELD_SECONDS, "ending" => ending).record(seconds);
         }
@@ -146,9 +165,9 @@ impl NodeMeter {
         &self,
         call: BoxFuture<'static, Result<Reply, NodeError>>,
     ) -> BoxFuture<'static, Result<Reply, NodeError>> {
-        gauge!(UNANSWERED, "node" => self.label.clone()).increment(1);
+        let one = One::of(gauge!(UNANSWERED, "node" => self.label.clone()));
         let (runtime, label) = (Arc::clone(&self.runtime), self.label.clone());
-        Box::pin(Measured { call, begun: runtime.now(), runtime, label, is_answered: false })
+        Box::pin(Measured { call, begun: runtime.now(), runtime, label, is_answered: false, _one: one })
     }
 }
 
@@ -159,6 +178,7 @@ struct Measured {
     begun: Moment,
     label: SharedString,
     is_answered: bool,
+    _one: One,
 }
 
 impl Measured {
@@ -195,7 +215,6 @@ impl Future for Measured {
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        gauge!(UNANSWERED, "node" => self.label.clone()).decrement(1);
         if !self.is_answered {
             self.count_error("unanswered");
         }
