@@ -318,7 +318,8 @@ impl Held {
         let mut state = self.state();
         let is_held = state.loss.is_none();
         if is_held {
-            state.ending = Some(Ending::HandedOver);
+            // Both at once, or whoever looks in between would find a lock that is over by time.
+            (state.ending, state.loss) = (Some(Ending::HandedOver), Some(Loss::GivenBack));
         }
         is_held
     }

@@ -1,0 +1,83 @@
+//! What others may do in the middle of a call, as threads do: here they come in between at an event of `tracing`.
+#![allow(clippy::expect_used, reason = "tests state what they expect")]
+
+mod common;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use common::{Quorum, WAIT};
+use futures_util::FutureExt as _;
+use redsync_core::Loss;
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+
+#[test]
+fn a_lock_that_is_handed_over_is_never_told_to_be_expiring() {
+    let quorum = Quorum::of(3);
+    let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+    let (mut lost, told) = (guard.lost(), Arc::new(Mutex::new(None)));
+    let look = {
+        let told = Arc::clone(&told);
+        move || *told.lock().expect("sound") = (&mut lost).now_or_never()
+    };
+    at("handed over", look, || quorum.block_on(guard.hand_over(WAIT)).expect("reachable"));
+    assert_eq!(*told.lock().expect("sound"), Some(Loss::GivenBack));
+}
+
+/// Does this once where something is told in the middle of `act`, which has to tell it.
+fn at<T>(message: &'static str, what: impl FnOnce() + Send + 'static, act: impl FnOnce() -> T) -> T {
+    let what: Arc<Mutex<Option<Act>>> = Arc::new(Mutex::new(Some(Box::new(what))));
+    let result = tracing::subscriber::with_default(Hook { message, what: Arc::clone(&what) }, act);
+    assert!(what.lock().expect("sound").is_none(), "nothing told {message:?}");
+    result
+}
+
+type Act = Box<dyn FnOnce() + Send>;
+
+struct Hook {
+    message: &'static str,
+    what: Arc<Mutex<Option<Act>>>,
+}
+
+struct Message(String);
+
+impl Subscriber for Hook {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        if message.0 == self.message {
+            let what = self.what.lock().expect("sound").take();
+            what.into_iter().for_each(|act| act());
+        }
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
