@@ -123,6 +123,21 @@ fn adoptions_and_how_locks_end_are_told_apart() {
 }
 
 #[test]
+fn a_lock_that_is_handed_over_at_the_end_of_its_validity_is_not_lost() {
+    measured(|quorum, told| {
+        let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+        quorum.run_for(ms(7700));
+        // It is waited for, until the validity is over that the lock had before.
+        quorum.nodes[2].pause();
+        quorum.block_on(guard.hand_over(WAIT)).expect("two of three");
+        let figures = told.figures();
+        assert_close(&figures["redsync_held_seconds{ending=handed_over}"], 7.917);
+        assert!(!figures.keys().any(|key| key.starts_with("redsync_lost_total")), "{figures:?}");
+        quorum.nodes[2].resume();
+    });
+}
+
+#[test]
 fn a_recorder_that_comes_late_is_told_of_no_end_without_a_beginning() {
     let quorum = Quorum::of(3);
     quorum.nodes[2].pause();

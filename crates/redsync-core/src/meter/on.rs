@@ -119,13 +119,14 @@ impl Hold {
     pub(crate) fn end(&self, ending: Option<Ending>, valid_until: Moment) {
         let now = self.runtime.now();
         let ending = match ending {
+            // By then it is the token that is valid, and for longer.
+            Some(Ending::HandedOver) => "handed_over",
             _ if valid_until <= now => "lost",
             Some(Ending::Released) => "released",
-            Some(Ending::HandedOver) => "handed_over",
             Some(Ending::HandedBack) => "handed_back",
             None => "left",
         };
-        if self.close(ending, now.min(valid_until)) && valid_until <= now {
+        if self.close(ending, now.min(valid_until)) && ending == "lost" {
             self.lose(Loss::Expiring);
         }
     }
