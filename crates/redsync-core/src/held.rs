@@ -208,7 +208,6 @@ impl Held {
 
     /// The lock is known to be lost.
     pub(crate) fn lose(&self) {
-        self.hold.lose(Loss::Gone);
         let mut state = self.state();
         state.valid_until = Moment::default();
         self.end(state, Loss::Gone);
@@ -221,12 +220,14 @@ impl Held {
 
     /// This process has the lock no more. The first reason stays.
     fn end(&self, mut state: MutexGuard<'_, State>, loss: Loss) {
-        state.loss.get_or_insert(loss);
+        let is_why = *state.loss.get_or_insert(loss) == loss;
         let (ending, valid_until) = (state.ending, state.valid_until);
         drop(state);
         self.lost.ring();
-        if loss == Loss::GivenBack {
-            self.hold.end(ending, valid_until);
+        match loss {
+            _ if !is_why => {}
+            Loss::GivenBack => self.hold.end(ending, valid_until),
+            Loss::Expiring | Loss::Gone | Loss::LimitReached => self.hold.lose(loss),
         }
     }
 

@@ -30,6 +30,26 @@ fn a_lock_that_is_handed_over_is_never_told_to_be_expiring() {
     assert_eq!(*told.lock().expect("sound"), Some(Loss::GivenBack));
 }
 
+#[cfg(feature = "metrics")]
+#[test]
+fn a_lock_that_was_given_back_before_it_was_found_gone_is_not_counted_as_lost() {
+    use common::{TTL, delete_at};
+    use metrics::with_local_recorder;
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    let recorder = DebuggingRecorder::new();
+    with_local_recorder(&recorder, || {
+        let quorum = Quorum::of(3);
+        let guard = quorum.block_on(quorum.mutex().auto_extend(true).lock()).expect("free");
+        delete_at(&quorum.nodes);
+        at("not extended in the background", || guard.leave(), || quorum.run_for(TTL));
+    });
+    let figures = recorder.snapshotter().snapshot().into_vec();
+    let figure = |name| figures.iter().find(|(key, ..)| key.key().name() == name).map(|(.., value)| value);
+    assert!(matches!(figure("redsync_held_locks"), Some(DebugValue::Gauge(held)) if *held == 0.0));
+    assert_eq!(figure("redsync_lost_total"), None);
+}
+
 /// Does this once where something is told in the middle of `act`, which has to tell it.
 fn at<T>(message: &'static str, what: impl FnOnce() + Send + 'static, act: impl FnOnce() -> T) -> T {
     let what: Arc<Mutex<Option<Act>>> = Arc::new(Mutex::new(Some(Box::new(what))));
