@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Error, GuardError, Moment, Redsync, Released,
+    Error, GuardError, Loss, Moment, Redsync, Released,
     drive::Drive,
     held::Held,
     line::Place,
@@ -149,6 +149,9 @@ impl Guard {
         match drive.result().await {
             Ok(released) => {
                 tracing::debug!(lock = &*self.held.name, ?released, "released");
+                if released == Released::AlreadyGone {
+                    self.held.told(Loss::Gone);
+                }
                 Ok(released)
             }
             Err(failure) => {

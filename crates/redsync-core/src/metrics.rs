@@ -14,6 +14,7 @@ pub const ACQUIRED: &str = "redsync_acquired_total";
 /// the future was dropped, as time-outs around it do.
 pub const REFUSED: &str = "redsync_refused_total";
 /// Locks that were lost while this process had them, each counted once; `reason` is the [`Loss`](crate::Loss) in `snake_case`.
+/// What nobody is told does not count: that the release of a guard which was dropped finds its lock gone.
 pub const LOST: &str = "redsync_lost_total";
 /// Calls that wait for a lock now.
 pub const WAITING: &str = "redsync_waiting_calls";

@@ -14,7 +14,7 @@ use futures_util::{FutureExt as _, future::ready};
 use metrics::{Unit, with_local_recorder};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use redsync_core::{
-    ErrorKind, Loss, Mutex,
+    ErrorKind, Loss, Mutex, Released,
     metrics::{ALL, Kind, Metric, describe},
 };
 use redsync_testkit::memory::{ErrorReply, Loss as Lose};
@@ -119,6 +119,16 @@ fn adoptions_and_how_locks_end_are_told_apart() {
         let figures = told.figures();
         assert_eq!(figures["redsync_held_seconds{ending=left}"], [0.0]);
         assert!(!figures.keys().any(|key| key.starts_with("redsync_lost_total")), "{figures:?}");
+    });
+}
+
+#[test]
+fn a_lock_that_only_its_release_finds_gone_is_lost_too() {
+    measured(|quorum, told| {
+        let guard = quorum.block_on(quorum.mutex().lock()).expect("free");
+        delete_at(&quorum.nodes);
+        assert_eq!(quorum.block_on(guard.release()).expect("reachable"), Released::AlreadyGone);
+        told.assert([("redsync_lost_total{reason=gone}", &[1.0][..]), ("redsync_held_locks", &[0.0])]);
     });
 }
 
