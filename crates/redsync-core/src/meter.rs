@@ -4,7 +4,7 @@
 #[cfg(feature = "metrics")]
 mod on;
 #[cfg(feature = "metrics")]
-pub(crate) use on::{Hold, NodeMeter, Waiting};
+pub(crate) use on::{Hold, NodeMeter, Waiting, begin_counters};
 
 #[cfg(not(feature = "metrics"))]
 mod off;

@@ -8,6 +8,8 @@
 
 use ::metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
+use crate::meter;
+
 /// Locks that were taken; `by` is `lock` or `adopt`.
 pub const ACQUIRED: &str = "redsync_acquired_total";
 /// Calls that have ended without a lock; `kind` is that of the [error](crate::ErrorKind) in `snake_case`, or `dropped` where
@@ -91,6 +93,9 @@ impl Metric {
 }
 
 /// Tells the installed recorder what each metric is, and its unit. Call it once, after the recorder was installed.
+///
+/// Counters begin at zero by it, except for those of nodes: whoever reads them from time to time, like Prometheus, takes a
+/// counter that is not there yet for unknown, and so the first lock that is lost for no rise.
 pub fn describe() {
     for Metric { name, kind, help, .. } in ALL {
         match kind {
@@ -99,4 +104,5 @@ pub fn describe() {
             Kind::Seconds => describe_histogram!(name, Unit::Seconds, help),
         }
     }
+    meter::begin_counters();
 }

@@ -294,6 +294,21 @@ fn a_node_that_hangs_shows_at_once_and_its_requests_as_unanswered_a_ttl_later() 
 }
 
 #[test]
+fn counters_begin_at_zero_so_that_the_first_time_is_a_rise() {
+    measured(|_, told| {
+        describe();
+        let mut begun = BTreeMap::<_, usize>::new();
+        for (key, _, _, value) in told.0.snapshot().into_vec() {
+            assert_eq!(value, DebugValue::Counter(0), "{key:?}");
+            *begun.entry(key.key().name().to_owned()).or_default() += 1;
+        }
+        let expected =
+            [("redsync_acquired_total", 2), ("redsync_lost_total", 3), ("redsync_refused_total", 10)];
+        assert_eq!(begun, expected.map(|(name, count)| (name.to_owned(), count)).into());
+    });
+}
+
+#[test]
 fn what_is_told_is_what_is_listed_with_its_unit_and_never_a_locks_name() {
     measured(|quorum, told| {
         describe();

@@ -24,6 +24,9 @@ use crate::{
     redsync::World,
 };
 
+/// The call's future was dropped.
+const DROPPED: &str = "dropped";
+
 /// One of what a gauge counts, until it is dropped. The recorder that was told of its beginning is told of its end: one that
 /// was installed in between would come to less than nothing.
 struct One(Gauge);
@@ -52,7 +55,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn begin(world: &World) -> Self {
         let (runtime, one) = (Arc::clone(&world.runtime), One::of(gauge!(WAITING)));
-        Self { begun: runtime.now(), runtime, refused: Some("dropped"), _one: one }
+        Self { begun: runtime.now(), runtime, refused: Some(DROPPED), _one: one }
     }
 
     /// The call has come to this.
@@ -88,11 +91,7 @@ pub(crate) struct Hold {
 impl Hold {
     /// The lock was just taken.
     pub(crate) fn begin(world: &World, by: By) -> Self {
-        let by = match by {
-            By::Lock => "lock",
-            By::Adopt => "adopt",
-        };
-        counter!(ACQUIRED, "by" => by).increment(1);
+        counter!(ACQUIRED, "by" => name_of_way(by)).increment(1);
         let held = gauge!(HELD);
         held.increment(1);
         let (runtime, no) = (Arc::clone(&world.runtime), || AtomicBool::new(false));
@@ -101,12 +100,7 @@ impl Hold {
 
     /// The lock is lost, or whoever uses it was told so. Only the first time counts.
     pub(crate) fn lose(&self, loss: Loss) {
-        let reason = match loss {
-            Loss::Expiring => "expiring",
-            Loss::Gone => "gone",
-            Loss::LimitReached => "limit_reached",
-            Loss::GivenBack => return,
-        };
+        let Some(reason) = name_of_loss(loss) else { return };
         if !self.is_lost.swap(true, Ordering::Relaxed) {
             counter!(LOST, "reason" => reason).increment(1);
         }
@@ -219,6 +213,47 @@ impl Drop for Measured {
         if !self.is_answered {
             self.count_error("unanswered");
         }
+    }
+}
+
+/// Has the counters of what may happen to any lock begin at zero.
+pub(crate) fn begin_counters() {
+    for by in [By::Lock, By::Adopt] {
+        counter!(ACQUIRED, "by" => name_of_way(by)).increment(0);
+    }
+    for reason in [Loss::Expiring, Loss::Gone, Loss::LimitReached].into_iter().filter_map(name_of_loss) {
+        counter!(LOST, "reason" => reason).increment(0);
+    }
+    let errors = [
+        ErrorKind::InvalidOption,
+        ErrorKind::Taken,
+        ErrorKind::HeldUnderThisValue,
+        ErrorKind::Unreachable,
+        ErrorKind::Expired,
+        ErrorKind::Lost,
+        ErrorKind::AlreadyAdopted,
+        ErrorKind::Cancelled,
+        ErrorKind::NoValue,
+    ];
+    for kind in errors.map(name_of_error).into_iter().chain([DROPPED]) {
+        counter!(REFUSED, "kind" => kind).increment(0);
+    }
+}
+
+fn name_of_way(by: By) -> &'static str {
+    match by {
+        By::Lock => "lock",
+        By::Adopt => "adopt",
+    }
+}
+
+/// What is given back is not lost.
+fn name_of_loss(loss: Loss) -> Option<&'static str> {
+    match loss {
+        Loss::Expiring => Some("expiring"),
+        Loss::Gone => Some("gone"),
+        Loss::LimitReached => Some("limit_reached"),
+        Loss::GivenBack => None,
     }
 }
 
