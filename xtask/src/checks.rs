@@ -67,6 +67,7 @@ pub(crate) fn minimal() -> Result<(), String> {
 /// Checks every crate with each of its features and with each two of them.
 pub(crate) fn features() -> Result<(), String> {
     tools::need(&[tools::HACK])?;
+    setup::ensure_component("clippy", "clippy")?;
     let place = prepare()?;
     for name in package::published()? {
         let mut hack = cargo(&["hack", "clippy", "--feature-powerset", "--depth", "2", "--package", &name]);
