@@ -37,7 +37,8 @@ fn knowledge(file: &File) -> Vec<String> {
 /// in documents.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim_start()));
-    let is_of_tests = |line: &str| line.starts_with("#[cfg(") && line.contains("test");
+    let is_of_tests =
+        |line: &str| line == "#[cfg(test)]" || line.starts_with("#[cfg(") && line.contains("doctest");
     let is_code = |line: &str| !line.is_empty() && !line.starts_with("//") && !line.starts_with("#![");
     lines.take_while(move |(_, line)| !is_of_tests(line)).filter(move |(_, line)| is_code(line))
 }
@@ -53,6 +54,10 @@ mod tests {
         let text =
             "#![cfg_attr(docsrs, feature(doc_cfg))]\nmod a;\n#[cfg(all(doctest, unix))]\nmod readme {}\n";
         assert_eq!(code(text).collect::<Vec<_>>(), [(2, "mod a;")]);
+        for condition in ["not(test)", "feature = \"fastest\""] {
+            let text = format!("#[cfg({condition})]\nfn one() {{}}\n");
+            assert_eq!(code(&text).count(), 2, "{condition}");
+        }
     }
 
     #[test]
