@@ -26,7 +26,8 @@ async fn main() -> Result<(), BoxError> {
     let urls: Vec<_> = env::args().skip(1).collect();
     let runtime = runtime::locate()?;
     let nodes: Vec<_> = (0..3).map(|_| MemoryNode::new(runtime.clone())).collect();
-    // Locks that are left stand for their TTL, also for the next who plays this on the same servers.
+    // Locks that are left stand for their TTL, also for the next who plays this on the same servers. The instances of a
+    // service are processes of their own: for those the name has to be the same everywhere, without a process's number.
     let job = format!("cron:{}:report", process::id());
     let (begun, mut instances) = (Instant::now(), JoinSet::new());
     for number in 1..=INSTANCES {
