@@ -25,8 +25,9 @@ pub(crate) fn run(args: &[&str]) -> Result<(), String> {
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
 }
 
-/// Lists all that is public in a crate, without what the compiler implements for every type. It is built as docs.rs
-/// builds it, which would be the first to notice otherwise that this fails.
+/// Lists all that is public in a crate, but for blanket implementations, auto traits and what is derived: `semver` tells when
+/// a type of a release is `Send` or `Clone` no more. It is built as docs.rs builds it, which would be the first to notice
+/// otherwise that this fails.
 fn list(name: &str) -> Result<String, String> {
     let mut command = nightly::cargo(&["public-api", "-sss", "--all-features", "--package", name]);
     command.env("RUSTDOCFLAGS", "--cfg docsrs");

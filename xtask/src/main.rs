@@ -50,7 +50,8 @@ usage: cargo xtask <chore>
          do all but upload what is published: each crate has to build from its package alone, with all features, and to
          have its licences, README and metadata in it
   api [--write]
-         compare what is public in what is published with the lists in xtask/api, or write these; needs cargo-public-api
+         compare what is public in what is published, but for derived and auto traits, with the lists in xtask/api, or write
+         these; needs cargo-public-api
   semver compare what is public with the last release, by the rules of semantic versioning; needs cargo-semver-checks
   deny [advisories] [bans] [licenses] [sources]
          check the dependencies by deny.toml; needs cargo-deny
