@@ -106,6 +106,8 @@ fn release(
     };
     let mut machine = Loop::new(world, Release::new(plan, Random, world.now()));
     let released = machine.result().ok_or("a machine has one result")?;
+    // A majority has answered. The others are still to hear of it, and this process ends.
+    machine.settle();
     released.map_err(|failure| format!("not released: {:?}", failure.answers).into())
 }
 
@@ -170,6 +172,7 @@ impl World {
         Self { origin: Instant::now(), nodes: urls.into_iter().map(node).collect(), name }
     }
 
+    /// On Linux `Instant` stands still while the machine is suspended, and servers do not: `CLOCK_BOOTTIME` is better there.
     fn now(&self) -> Moment {
         Moment::from_origin(self.origin.elapsed())
     }
