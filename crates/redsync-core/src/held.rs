@@ -224,10 +224,10 @@ impl Held {
         let (ending, valid_until) = (state.ending, state.valid_until);
         drop(state);
         self.lost.ring();
-        match loss {
+        match loss == Loss::GivenBack {
             _ if !is_why => {}
-            Loss::GivenBack => self.hold.end(ending, valid_until),
-            Loss::Expiring | Loss::Gone | Loss::LimitReached => self.hold.lose(loss),
+            true => self.hold.end(ending, valid_until),
+            false => self.hold.lose(loss),
         }
     }
 
