@@ -20,12 +20,12 @@ pub const REFUSED: &str = "redsync_refused_total";
 pub const LOST: &str = "redsync_lost_total";
 /// Calls that wait for a lock now.
 pub const WAITING: &str = "redsync_waiting_calls";
-/// Locks that this process has now.
+/// Locks that this process has now. One whose time is over counts until its guard is given back or dropped.
 pub const HELD: &str = "redsync_held_locks";
 /// How long calls have waited for a lock, in seconds; `outcome` is `acquired` or `refused`.
 pub const WAIT_SECONDS: &str = "redsync_wait_seconds";
 /// How long locks were held by this process, in seconds, at most until their validity ended; `ending` is `released`,
-/// `handed_over`, `handed_back`, `left` or `lost`.
+/// `handed_over`, `handed_back`, `left` or `lost`. A guard that an error has given back was timed when it was given away first.
 pub const HELD_SECONDS: &str = "redsync_held_seconds";
 /// How long a node took to answer a request, also with an error, in seconds; `node` is its [label](crate::Node::label).
 pub const ANSWER_SECONDS: &str = "redsync_node_answer_seconds";
