@@ -41,7 +41,8 @@ pub trait Node: Send + Sync + 'static {
         None
     }
 
-    /// What people call this node in errors and logs: an address, without credentials.
+    /// What people call this node in errors, logs and metrics: an address, without credentials. It stays the same, and is
+    /// another for each node, or figures of several become one.
     fn label(&self) -> Cow<'_, str> {
         Cow::Borrowed("unnamed")
     }
