@@ -22,9 +22,10 @@ use tokio_postgres::NoTls;
 /// What is to be protected remembers the fencing number of the last write.
 const COLUMNS: &str = "(id BIGINT PRIMARY KEY, body TEXT NOT NULL, fence BIGINT NOT NULL)";
 
-/// The statement that writes compares, since whatever is asked before it may have changed by then. A number that is
-/// equal is the same holder's, who may write twice. Both databases know it in these words; where the row is there in any
-/// case, it is `UPDATE report SET body = $2, fence = $3 WHERE id = $1 AND fence <= $3`.
+/// The statement that writes compares, since whatever is asked before it may
+/// have changed by then. A number that is equal is the same holder's, who may
+/// write twice. Both databases know it in these words; where the row is there in
+/// any case: `UPDATE report SET body = $2, fence = $3 WHERE id = $1 AND fence <= $3`.
 const WRITE: &str = "INSERT INTO report (id, body, fence) VALUES ($1, $2, $3) \
     ON CONFLICT (id) DO UPDATE SET body = excluded.body, fence = excluded.fence \
     WHERE report.fence <= excluded.fence";
