@@ -224,10 +224,13 @@ impl Held {
         let (ending, valid_until) = (state.ending, state.valid_until);
         drop(state);
         self.lost.ring();
-        match loss == Loss::GivenBack {
-            _ if !is_why => {}
-            true => self.hold.end(ending, valid_until),
-            false => self.hold.lose(loss),
+        if !is_why {
+            return;
+        }
+        if loss == Loss::GivenBack {
+            self.hold.end(ending, valid_until);
+        } else {
+            self.hold.lose(loss);
         }
     }
 
