@@ -2,11 +2,10 @@
 //!
 //! A change of what users see becomes a change of a list, which nobody who looks at a pull request can miss.
 
-use std::fs;
 use std::path::PathBuf;
 
 use crate::command::{announce, output, root};
-use crate::{nightly, package, setup, tools};
+use crate::{files, nightly, package, setup, tools};
 
 const LISTS: &str = "xtask/api";
 
@@ -36,9 +35,7 @@ fn list(name: &str) -> Result<String, String> {
 }
 
 fn compare(name: &str, list: &str) -> Result<(), String> {
-    let path = path(name);
-    let kept =
-        fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let kept = files::read(&path(name))?;
     let changes = changes(&kept, list);
     if changes.is_empty() {
         return Ok(());
@@ -57,8 +54,7 @@ fn changes(before: &str, now: &str) -> Vec<String> {
 }
 
 fn write(name: &str, list: &str) -> Result<(), String> {
-    let path = path(name);
-    fs::write(&path, list).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    files::write(&path(name), list)
 }
 
 fn path(name: &str) -> PathBuf {
@@ -68,6 +64,7 @@ fn path(name: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn what_has_gone_and_what_has_come_is_told() {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::command::{cargo, root, run};
 use crate::tools::{self, Tool};
-use crate::{excerpt, nightly, package, setup};
+use crate::{excerpt, files, nightly, package, setup};
 
 const CHANGELOG: &str = "CHANGELOG.md";
 /// The driver whose features do not all go together, and how cargo-hack is told: it is refused without a runtime, and
@@ -33,8 +33,7 @@ pub(crate) fn deny(what: &[&str]) -> Result<(), String> {
 
 /// Checks that the next release may have the number that it has, after the last one.
 pub(crate) fn semver() -> Result<(), String> {
-    let path = root().join(CHANGELOG);
-    let changes = fs::read_to_string(path).map_err(|error| format!("cannot read {CHANGELOG}: {error}"))?;
+    let changes = files::read(&root().join(CHANGELOG))?;
     let Some(version) = last_release(&changes) else {
         println!("{CHANGELOG} names no release yet, so there is none that a change could break");
         return Ok(());

@@ -14,6 +14,7 @@ mod command;
 mod docs;
 mod excerpt;
 mod explore;
+mod files;
 mod fuzz;
 mod lint;
 mod matrix;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::command::{cargo, root, run as run_command};
+use crate::files::read;
 use crate::setup;
 
 /// Lists what every package contains, word for word as the root of the repository has it.
@@ -84,10 +85,6 @@ fn faults_of(package: &Path) -> Result<Vec<String>, String> {
 /// Returns the fields that a manifest lacks.
 fn missing(manifest: &str) -> Vec<&'static str> {
     FIELDS.into_iter().filter(|field| !manifest.lines().any(|line| line.starts_with(field))).collect()
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 #[cfg(test)]

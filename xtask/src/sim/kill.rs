@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::death::Death;
 use super::mutants::{Edit, MUTANTS, Mutant};
 use crate::command::{cannot_start, cargo, root, run};
 use crate::excerpt;
+use crate::files::{read, write};
 
 const PLACE: &str = "target/mutants";
 const REPORT: &str = "target/mutants.md";
@@ -181,12 +182,4 @@ fn cargo_in_place(args: &[&str]) -> Command {
         .env("CARGO_INCREMENTAL", "1")
         .current_dir(place);
     command
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
