@@ -12,15 +12,19 @@ use std::{
 use common::{FIXED, NAME, Quorum, TTL, WAIT};
 use redsync_testkit::memory::{ErrorReply, Loss};
 use tracing::{
-    Event, Metadata, Subscriber,
+    Event, Subscriber,
     field::{Field, Visit},
-    span,
+};
+use tracing_subscriber::{
+    Layer, Registry,
+    layer::{Context, SubscriberExt as _},
 };
 
 #[test]
 fn events_name_locks_and_nodes_but_no_value_and_no_token() {
     let lines = Lines::default();
-    let secrets = tracing::subscriber::with_default(lines.clone(), live_through_everything);
+    let secrets =
+        tracing::subscriber::with_default(Registry::default().with(lines.clone()), live_through_everything);
     let lines = lines.0.lock().expect("sound");
     for message in [
         "taken",
@@ -89,28 +93,12 @@ struct Lines(Arc<Mutex<Vec<String>>>);
 
 struct Line(String);
 
-impl Subscriber for Lines {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn event(&self, event: &Event<'_>) {
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = Line(event.metadata().target().to_owned());
         event.record(&mut line);
         self.0.lock().expect("sound").push(line.0);
     }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
 }
 
 impl Visit for Line {

@@ -12,9 +12,12 @@ use common::{Quorum, WAIT};
 use futures_util::FutureExt as _;
 use redsync_core::Loss;
 use tracing::{
-    Event, Metadata, Subscriber,
+    Event, Subscriber,
     field::{Field, Visit},
-    span,
+};
+use tracing_subscriber::{
+    Layer, Registry,
+    layer::{Context, SubscriberExt as _},
 };
 
 #[test]
@@ -53,7 +56,8 @@ fn a_lock_that_was_given_back_before_it_was_found_gone_is_not_counted_as_lost() 
 /// Does this once where something is told in the middle of `act`, which has to tell it.
 fn at<T>(message: &'static str, what: impl FnOnce() + Send + 'static, act: impl FnOnce() -> T) -> T {
     let what: Arc<Mutex<Option<Act>>> = Arc::new(Mutex::new(Some(Box::new(what))));
-    let result = tracing::subscriber::with_default(Hook { message, what: Arc::clone(&what) }, act);
+    let hook = Registry::default().with(Hook { message, what: Arc::clone(&what) });
+    let result = tracing::subscriber::with_default(hook, act);
     assert!(what.lock().expect("sound").is_none(), "nothing told {message:?}");
     result
 }
@@ -67,12 +71,8 @@ struct Hook {
 
 struct Message(String);
 
-impl Subscriber for Hook {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn event(&self, event: &Event<'_>) {
+impl<S: Subscriber> Layer<S> for Hook {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut message = Message(String::new());
         event.record(&mut message);
         if message.0 == self.message {
@@ -80,18 +80,6 @@ impl Subscriber for Hook {
             what.into_iter().for_each(|act| act());
         }
     }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
 }
 
 impl Visit for Message {
