@@ -138,15 +138,17 @@ impl Arg {
             Self::Static(text) => text,
             Self::Shared(text) => text,
             Self::Owned(text) => text,
-            Self::Number(number) => number.as_str(),
-            Self::Bytes(bytes) => str::from_utf8(bytes).unwrap_or_default(),
+            Self::Number(_) | Self::Bytes(_) => str::from_utf8(self.as_bytes()).unwrap_or_default(),
         }
     }
 
     fn as_bytes(&self) -> &[u8] {
         match self {
+            Self::Static(text) => text.as_bytes(),
+            Self::Shared(text) => text.as_bytes(),
+            Self::Owned(text) => text.as_bytes(),
+            Self::Number(number) => number.as_bytes(),
             Self::Bytes(bytes) => bytes,
-            Self::Static(_) | Self::Shared(_) | Self::Owned(_) | Self::Number(_) => self.as_str().as_bytes(),
         }
     }
 }

@@ -121,11 +121,10 @@ async fn listen(mut pushes: BroadcastReceiver<Invalidation>, ended: Cancellation
 }
 
 /// Carries commands over a connection of our own.
-#[derive(Clone)]
 pub(crate) struct Linked(pub(crate) Link<Source>);
 
 impl Transport for Linked {
-    async fn send(self, request: Request) -> Result<Reply, NodeError> {
+    async fn send(&self, request: Request) -> Result<Reply, NodeError> {
         let lent = self.0.connection().await?;
         let answer = lent.connection.exchange(&request).await;
         lent.give_back(convert::is_broken(&answer));

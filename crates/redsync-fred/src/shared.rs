@@ -23,11 +23,10 @@ pub enum ShareError {
 }
 
 /// Carries each command over the next of the application's clients, which reconnect by themselves.
-#[derive(Clone)]
 pub(crate) struct Shared<F>(pub(crate) F);
 
-impl<F: Fn() -> Client + Clone + Send + Sync + 'static> Transport for Shared<F> {
-    async fn send(self, request: Request) -> Result<Reply, NodeError> {
+impl<F: Fn() -> Client + Send + Sync + 'static> Transport for Shared<F> {
+    async fn send(&self, request: Request) -> Result<Reply, NodeError> {
         let client = (self.0)();
         if !client.is_connected() {
             return Err(NodeError::not_sent(format!("the client is {:?}", client.state())));

@@ -1,6 +1,6 @@
 //! The ways a command takes to a server over the application's own connections.
 
-use std::{error::Error as StdError, ops::DerefMut, sync::Arc};
+use std::{error::Error as StdError, ops::DerefMut};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redsync_core::{Delivery, NodeError, Reply, Request};
@@ -31,7 +31,6 @@ impl Connection for redis::cluster_async::ClusterConnection {
 }
 
 /// Carries commands over clones of one connection.
-#[derive(Clone)]
 pub(crate) struct Direct<C>(pub(crate) C);
 
 impl<C: Connection + Clone + Sync> Transport for Direct<C> {
@@ -39,19 +38,14 @@ impl<C: Connection + Clone + Sync> Transport for Direct<C> {
         C::DELIVERY
     }
 
-    async fn send(mut self, request: Request) -> Result<Reply, NodeError> {
-        convert::answer(self.0.req_packed_command(&convert::command(&request)).await)
+    async fn send(&self, request: Request) -> Result<Reply, NodeError> {
+        let mut connection = self.0.clone();
+        convert::answer(connection.req_packed_command(&convert::command(&request)).await)
     }
 }
 
 /// Carries each command over a connection that it gets from a pool.
-pub(crate) struct Pool<F>(pub(crate) Arc<F>);
-
-impl<F> Clone for Pool<F> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
+pub(crate) struct Pool<F>(pub(crate) F);
 
 impl<F, G, C, E> Transport for Pool<F>
 where
@@ -64,7 +58,7 @@ where
         C::Target::DELIVERY
     }
 
-    async fn send(self, request: Request) -> Result<Reply, NodeError> {
+    async fn send(&self, request: Request) -> Result<Reply, NodeError> {
         let mut connection = (self.0)().await.map_err(NodeError::not_sent)?;
         convert::answer(connection.req_packed_command(&convert::command(&request)).await)
     }

@@ -83,11 +83,10 @@ impl redsync_runtime::Source for Source {
 }
 
 /// Carries commands over a connection of our own.
-#[derive(Clone)]
 pub(crate) struct Linked(pub(crate) Link<Source>);
 
 impl Transport for Linked {
-    async fn send(self, request: Request) -> Result<Reply, NodeError> {
+    async fn send(&self, request: Request) -> Result<Reply, NodeError> {
         let mut lent = self.0.connection().await?;
         let command = convert::command(&request);
         let answer = lent.connection.send_packed_command(&command).await.and_then(Value::extract_error);

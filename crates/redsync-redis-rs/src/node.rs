@@ -109,7 +109,7 @@ impl RedisNode {
         C: DerefMut<Target: Connection + Sized> + Send,
         E: Into<Box<dyn StdError + Send + Sync>>,
     {
-        Ok(Self(Arc::new(Wired::new(label, Pool(Arc::new(get)), locate()?))))
+        Ok(Self(Arc::new(Wired::new(label, Pool(get), locate()?))))
     }
 
     pub(crate) fn from_link(link: Link<Source>) -> Self {

@@ -1,20 +1,17 @@
 //! [`Backlog`]: how many requests may wait for one node.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use redsync_core::NodeError;
 
 /// Counts the requests that one node has not answered yet, and sets them a limit.
-#[derive(Clone, Debug, Default)]
-pub struct Backlog(Arc<AtomicUsize>);
+#[derive(Debug, Default)]
+pub struct Backlog(AtomicUsize);
 
 /// A request's place in a [`Backlog`], until it is dropped.
 #[derive(Debug)]
 #[must_use = "the place is given up when it is dropped"]
-pub struct Place(Backlog);
+pub struct Place<'a>(&'a Backlog);
 
 impl Backlog {
     /// How many requests may be unanswered at one node.
@@ -28,10 +25,10 @@ impl Backlog {
     /// # Errors
     ///
     /// A [`NodeError`] that says "not sent" when all places are taken.
-    pub fn enter(&self) -> Result<Place, NodeError> {
+    pub fn enter(&self) -> Result<Place<'_>, NodeError> {
         let one_more = |unanswered| (unanswered < Self::LIMIT).then_some(unanswered + 1);
         match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
-            Ok(_) => Ok(Place(self.clone())),
+            Ok(_) => Ok(Place(self)),
             Err(limit) => {
                 Err(NodeError::not_sent(format!("{limit} requests to this node are unanswered already")))
             }
@@ -39,7 +36,7 @@ impl Backlog {
     }
 }
 
-impl Drop for Place {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -66,6 +66,8 @@ type Attempt<C> = Shared<oneshot::Receiver<Result<C, NodeError>>>;
 
 struct State<C> {
     attempt: Option<Attempt<C>>,
+    /// How many tries there have been, which is the number of this one.
+    tries: u64,
     failures: u32,
     /// Set while the last try is a failed one.
     retry_at: Option<Moment>,
@@ -89,8 +91,15 @@ impl<S: Source> Link<S> {
 
     fn with(label: impl Into<String>, source: S, runtime: Arc<dyn Runtime>, is_spare: bool) -> Self {
         let now = runtime.now();
-        let (attempt, retry_at) = (None, None);
-        let state = State { attempt, failures: 0, retry_at, heard_at: now, waiting: 0, waiting_since: now };
+        let state = State {
+            attempt: None,
+            tries: 0,
+            failures: 0,
+            retry_at: None,
+            heard_at: now,
+            waiting: 0,
+            waiting_since: now,
+        };
         Self(Arc::new(Inner { label: label.into(), source, runtime, is_spare, state: Mutex::new(state) }))
     }
 
@@ -119,7 +128,7 @@ impl<S: Source> Link<S> {
     /// # Errors
     ///
     /// A [`NodeError`] that says "not sent" when there is no connection.
-    pub async fn connection(&self) -> Result<Lent<S>, NodeError> {
+    pub async fn connection(&self) -> Result<Lent<'_, S>, NodeError> {
         match self.lend_at_once() {
             Some(lent) => Ok(lent),
             // Boxed, since all requests but the first and those after a failure would carry it along.
@@ -128,27 +137,26 @@ impl<S: Source> Link<S> {
     }
 
     /// Lends the connection if it is there and of use.
-    fn lend_at_once(&self) -> Option<Lent<S>> {
+    fn lend_at_once(&self) -> Option<Lent<'_, S>> {
         let (now, state) = (self.0.runtime.now(), self.state());
         if state.retry_at.is_some() {
             return None;
         }
-        let attempt = state.attempt.clone()?;
-        let connection = attempt.peek()?.as_ref().ok()?.as_ref().ok()?.clone();
-        let (idle, is_silent) = (now.since(state.heard_at), state.is_silent(now));
-        let lent = self.lend(state, connection, attempt, now);
+        let connection = state.attempt.as_ref()?.peek()?.as_ref().ok()?.as_ref().ok()?.clone();
+        let (idle, is_silent, number) = (now.since(state.heard_at), state.is_silent(now), state.tries);
+        let lent = self.lend(state, connection, number, now);
         let is_useless = is_silent || self.0.source.is_closed(&lent.connection, idle);
         (!is_useless).then_some(lent)
     }
 
-    async fn lend_anew(&self) -> Result<Lent<S>, NodeError> {
-        let (connection, attempt) = self.join(self.attempt()).await?;
+    async fn lend_anew(&self) -> Result<Lent<'_, S>, NodeError> {
+        let (connection, number) = self.join().await?;
         if !self.is_useless(&connection) {
-            return Ok(self.lend(self.state(), connection, attempt, self.0.runtime.now()));
+            return Ok(self.lend(self.state(), connection, number, self.0.runtime.now()));
         }
-        self.discard(&attempt);
-        let (connection, attempt) = self.join(self.attempt()).await?;
-        Ok(self.lend(self.state(), connection, attempt, self.0.runtime.now()))
+        self.discard(number);
+        let (connection, number) = self.join().await?;
+        Ok(self.lend(self.state(), connection, number, self.0.runtime.now()))
     }
 
     fn is_useless(&self, connection: &S::Connection) -> bool {
@@ -162,33 +170,34 @@ impl<S: Source> Link<S> {
         &self,
         mut state: MutexGuard<'_, State<S::Connection>>,
         connection: S::Connection,
-        attempt: Attempt<S::Connection>,
+        number: u64,
         now: Moment,
-    ) -> Lent<S> {
-        if state.is_current(&attempt) {
+    ) -> Lent<'_, S> {
+        if state.is_current(number) {
             if state.waiting == 0 {
                 state.waiting_since = now;
             }
             state.waiting += 1;
         }
-        Lent { connection, attempt, link: self.clone(), is_waiting: true }
+        Lent { connection, number, link: self, is_waiting: true }
     }
 
     /// Waits for the current try to connect, or a new one where there is none; tells whether it succeeded.
     pub async fn is_connected(&self) -> bool {
-        matches!(self.attempt().await, Ok(Ok(_)))
+        matches!(self.attempt().0.await, Ok(Ok(_)))
     }
 
-    /// The current try to connect, or a new one where there is none or it is time for another.
-    fn attempt(&self) -> Attempt<S::Connection> {
+    /// The current try to connect and its number, or a new one where there is none or it is time for another.
+    fn attempt(&self) -> (Attempt<S::Connection>, u64) {
         let mut state = self.state();
         let due = state.retry_at.is_some_and(|at| at <= self.0.runtime.now());
         match &state.attempt {
-            Some(attempt) if !due => attempt.clone(),
+            Some(attempt) if !due => (attempt.clone(), state.tries),
             Some(_) | None => {
                 let attempt = self.start();
                 (state.retry_at, state.attempt, state.waiting) = (None, Some(attempt.clone()), 0);
-                attempt
+                state.tries += 1;
+                (attempt, state.tries)
             }
         }
     }
@@ -231,24 +240,23 @@ impl<S: Source> Link<S> {
         }
     }
 
-    async fn join(
-        &self,
-        attempt: Attempt<S::Connection>,
-    ) -> Result<(S::Connection, Attempt<S::Connection>), NodeError> {
-        match attempt.clone().await {
-            Ok(Ok(connection)) => Ok((connection, attempt)),
+    /// The connection that comes of the current try, and the number of that.
+    async fn join(&self) -> Result<(S::Connection, u64), NodeError> {
+        let (attempt, number) = self.attempt();
+        match attempt.await {
+            Ok(Ok(connection)) => Ok((connection, number)),
             Ok(Err(error)) => Err(error),
             Err(oneshot::Canceled) => {
-                self.discard(&attempt);
+                self.discard(number);
                 Err(NodeError::not_sent("the task that connects panicked, or its runtime was shut down"))
             }
         }
     }
 
     /// Makes the next call connect anew, unless another call saw to that already.
-    fn discard(&self, attempt: &Attempt<S::Connection>) {
+    fn discard(&self, number: u64) {
         let mut state = self.state();
-        if state.is_current(attempt) {
+        if state.is_current(number) {
             state.attempt = None;
         }
     }
@@ -259,9 +267,9 @@ impl<S: Source> Link<S> {
 }
 
 impl<C> State<C> {
-    /// Whether this connection is the one that is lent now, and not an earlier one.
-    fn is_current(&self, attempt: &Attempt<C>) -> bool {
-        self.attempt.as_ref().is_some_and(|current| current.ptr_eq(attempt))
+    /// Whether the connection that came of this try is the one that is lent now, and not an earlier one.
+    fn is_current(&self, number: u64) -> bool {
+        self.attempt.is_some() && self.tries == number
     }
 
     /// Whether requests have waited for too long without a single reply.
@@ -277,34 +285,35 @@ impl<S: Source> Clone for Link<S> {
 }
 
 /// The connection of a [`Link`], for one request.
-pub struct Lent<S: Source> {
+pub struct Lent<'a, S: Source> {
     /// The connection itself.
     pub connection: S::Connection,
-    attempt: Attempt<S::Connection>,
-    link: Link<S>,
+    /// Of the try that it came of.
+    number: u64,
+    link: &'a Link<S>,
     /// Whether the request counts among those that wait.
     is_waiting: bool,
 }
 
-impl<S: Source> Lent<S> {
+impl<S: Source> Lent<'_, S> {
     /// Notes that the request has ended. A connection that `is_broken` is replaced by the next call.
     pub fn give_back(mut self, is_broken: bool) {
         self.end(Some(self.link.0.runtime.now()));
         if is_broken {
-            self.link.discard(&self.attempt);
+            self.link.discard(self.number);
         }
     }
 
     fn end(&mut self, heard_at: Option<Moment>) {
         let mut state = self.link.state();
-        if mem::take(&mut self.is_waiting) && state.is_current(&self.attempt) {
+        if mem::take(&mut self.is_waiting) && state.is_current(self.number) {
             state.waiting = state.waiting.saturating_sub(1);
             state.heard_at = heard_at.unwrap_or(state.heard_at);
         }
     }
 }
 
-impl<S: Source> Drop for Lent<S> {
+impl<S: Source> Drop for Lent<'_, S> {
     fn drop(&mut self) {
         if self.is_waiting {
             self.end(None);

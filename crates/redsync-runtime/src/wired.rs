@@ -7,29 +7,35 @@ use redsync_core::{BoxFuture, Delivery, Hint, Node, NodeError, Reply, Request, R
 use crate::{Backlog, Watcher, deliver};
 
 /// A way to carry requests to one node.
-pub trait Transport: Clone + Send + Sync + 'static {
+pub trait Transport: Send + Sync + 'static {
     /// How often a request can be executed.
     fn delivery(&self) -> Delivery {
         Delivery::AtMostOnce
     }
 
     /// Carries `request` and resolves to its reply.
-    fn send(self, request: Request) -> impl Future<Output = Result<Reply, NodeError>> + Send;
+    fn send(&self, request: Request) -> impl Future<Output = Result<Reply, NodeError>> + Send;
 }
 
 /// A node whose requests are never lost by dropping their futures, and have a [`Backlog`] with an end.
 pub struct Wired<T> {
     label: String,
+    way: Arc<Way<T>>,
+    watcher: Option<Watcher>,
+}
+
+/// The way to the node, for as long as a request is on it.
+struct Way<T> {
     transport: T,
     runtime: Arc<dyn Runtime>,
     backlog: Backlog,
-    watcher: Option<Watcher>,
 }
 
 impl<T: Transport> Wired<T> {
     /// Makes a node that people call `label`; requests whose callers have gone end on `runtime`.
     pub fn new(label: impl Into<String>, transport: T, runtime: Arc<dyn Runtime>) -> Self {
-        Self { label: label.into(), transport, runtime, backlog: Backlog::default(), watcher: None }
+        let way = Arc::new(Way { transport, runtime, backlog: Backlog::default() });
+        Self { label: label.into(), way, watcher: None }
     }
 
     /// The same, and keys are watched by `watcher`, if there is one.
@@ -41,13 +47,13 @@ impl<T: Transport> Wired<T> {
 
 impl<T: Transport> Node for Wired<T> {
     fn call(&self, request: Request) -> BoxFuture<'static, Result<Reply, NodeError>> {
-        let (transport, backlog) = (self.transport.clone(), self.backlog.clone());
+        let (way, runtime) = (Arc::clone(&self.way), Arc::clone(&self.way.runtime));
         let exchange = Box::pin(async move {
             // Kept until the reply is there, also when the caller has gone.
-            let _place = backlog.enter()?;
-            transport.send(request).await
+            let _place = way.backlog.enter()?;
+            way.transport.send(request).await
         });
-        Box::pin(deliver(Arc::clone(&self.runtime), exchange))
+        Box::pin(deliver(runtime, exchange))
     }
 
     fn watch(&self, key: Arc<str>) -> Option<BoxFuture<'static, Result<Hint, NodeError>>> {
@@ -59,6 +65,6 @@ impl<T: Transport> Node for Wired<T> {
     }
 
     fn delivery(&self) -> Delivery {
-        self.transport.delivery()
+        self.way.transport.delivery()
     }
 }
