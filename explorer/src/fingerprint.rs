@@ -57,8 +57,8 @@ pub(crate) fn of_client(client: &Client, time: Time, text: &mut String) -> u128 
 
 fn hash_process(process: &Process, text: &mut String, hasher: &mut Twofold) {
     text.clear();
-    let Process { running, follows, told, wait, names: _ } = process;
-    let _ = write!(text, "{running:?} {follows:?} {told:?} {wait:?}");
+    let Process { running, follows, gives_back, told, wait, names: _ } = process;
+    let _ = write!(text, "{running:?} {follows:?} {gives_back:?} {told:?} {wait:?}");
     let mut rest = text.as_str();
     while let Some(at) = rest.find(" { serial: ") {
         let (before, from) = rest.split_at(at);

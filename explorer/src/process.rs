@@ -1,15 +1,18 @@
 //! [`Process`]: one machine of a client, with the names of its requests.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
 use redsync_core::{
     Moment, Released, Value,
     machine::{
-        Acquire, Action, Event, Extend, ExtendCause, Lease, Machine, NodeSet, Release, RequestId, Source,
-        Transfer, ValueError, WaitReason,
+        Acquire, Action, Deletes, Event, Extend, ExtendCause, Lease, Machine, NodeSet, Release, RequestId,
+        Source, Transfer, ValueError, WaitReason,
     },
     wire::Command,
 };
@@ -96,13 +99,35 @@ pub(crate) enum Finished {
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     pub(crate) running: Running,
-    /// Its number among those that keep in step with the lock that its client holds, where it does.
-    pub(crate) follows: Option<u8>,
+    /// How it keeps in step with the lock that its client holds, where it does.
+    pub(crate) follows: Option<Follows>,
+    /// Of a release, what it gives back.
+    pub(crate) gives_back: Option<GivesBack>,
     /// The end of that lock that it knows of.
     pub(crate) told: Option<Ending>,
     /// What it waits for.
     pub(crate) wait: Option<(Moment, WaitReason)>,
     pub(crate) names: Vec<Name>,
+}
+
+/// How a machine keeps in step with a lock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Follows {
+    /// The round that took the lock.
+    pub(crate) round: u8,
+    /// Its number among those that do so.
+    pub(crate) number: u8,
+    /// What it knows of the release's deletes.
+    pub(crate) deletes: Deletes,
+}
+
+/// The lock that a release gives back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GivesBack {
+    /// The round that took it.
+    pub(crate) round: u8,
+    /// Where its value may have been set anew.
+    pub(crate) revivable: NodeSet,
 }
 
 /// A request that was sent. Answered ones are kept where their round tells one attempt from another.
@@ -129,7 +154,7 @@ const MOST_ACTIONS: usize = 200;
 
 impl Process {
     pub(crate) fn new(running: Running) -> Self {
-        Self { running, follows: None, told: None, wait: None, names: Vec::new() }
+        Self { running, follows: None, gives_back: None, told: None, wait: None, names: Vec::new() }
     }
 
     pub(crate) fn handle(&mut self, event: Event, now: Moment) {
@@ -139,6 +164,25 @@ impl Process {
             Running::Release(machine) => machine.handle(event, now),
             Running::Adopt(machine) | Running::HandBack(machine) => machine.handle(event, now),
         }
+    }
+
+    /// The lock that it gives back, by the round that took it, and what has become of that.
+    pub(crate) fn deletes(&self) -> Option<(u8, Deletes)> {
+        let (Running::Release(machine), Some(lock)) = (&self.running, self.gives_back) else { return None };
+        Some((lock.round, machine.deletes().unproven_at(lock.revivable)))
+    }
+
+    /// Hears what has become of the deletes of the lock that was taken in this round, if it is in step with that.
+    pub(crate) fn hear(&mut self, round: u8, deletes: Deletes, now: Moment) -> bool {
+        let Some(follows) = self.follows.as_mut().filter(|follows| follows.round == round) else {
+            return false;
+        };
+        let deletes = follows.deletes.then(deletes);
+        if mem::replace(&mut follows.deletes, deletes) == deletes {
+            return false;
+        }
+        self.handle(Event::Deletes(deletes), now);
+        true
     }
 
     /// The nodes where the fixed value is in doubt by what this machine does.

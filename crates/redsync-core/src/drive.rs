@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::{Either, select};
 
-use self::following::Following;
+use self::following::{Following, Telling};
 use crate::{
     BoxFuture, Moment,
     call::Call,
@@ -20,7 +20,7 @@ use crate::{
     held::{Ending, Held},
     line::Place,
     lookout::Lookout,
-    machine::{Action, Event, Machine, RequestId, WaitReason},
+    machine::{Action, Event, Machine, NodeSet, RequestId, WaitReason},
     redsync::World,
     wire::Command,
 };
@@ -38,12 +38,21 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
         let mut ticket = world.ticket(&name);
         ticket.set(machine.in_doubt());
         let calls = Few::with_capacity(world.seats.len());
-        let (timer, following, is_waited_for) = (None, None, true);
-        let waits_for = WaitReason::Replies;
-        let place = None;
-        let engine =
-            Engine { world, name, machine, ticket, calls, timer, following, place, is_waited_for, waits_for };
-        Self { engine: Some(engine) }
+        Self {
+            engine: Some(Engine {
+                world,
+                name,
+                machine,
+                ticket,
+                calls,
+                timer: None,
+                following: None,
+                telling: None,
+                place: None,
+                is_waited_for: true,
+                waits_for: WaitReason::Replies,
+            }),
+        }
     }
 
     /// The machine's result. To be awaited to its end once, and then not again.
@@ -153,6 +162,14 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
         }
     }
 
+    /// Tells those who keep in step with this lock what becomes of the deletes by which it is given back. At some nodes the
+    /// value may have been set anew.
+    pub(crate) fn tell_of_deletes(&mut self, held: Arc<Held>, revivable: NodeSet) {
+        if let Some(engine) = &mut self.engine {
+            engine.telling.insert(Telling::new(held, revivable)).tell(&engine.machine);
+        }
+    }
+
     /// Keeps in step with this lock from now on: reports the nodes that come to hold it, and tells the machine when
     /// it is given back.
     pub(crate) fn follow(&mut self, held: Arc<Held>) {
@@ -196,6 +213,7 @@ struct Engine<M> {
     /// can panic outside of a runtime.
     timer: Option<(Moment, Option<BoxFuture<'static, ()>>)>,
     following: Option<Following>,
+    telling: Option<Telling>,
     /// In the line for the lock, to be left.
     place: Option<Place>,
     is_waited_for: bool,
@@ -258,7 +276,7 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
 
     /// What happens next; `None` where the lock that the machine follows has ended.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        if let Some(following) = &mut self.following
+        if let Some(following) = self.following.as_mut().filter(|_| self.machine.waits_for_news())
             && following.poll_ending(cx).is_ready()
         {
             return Poll::Ready(None);
@@ -306,6 +324,7 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
             }
             None => event.into_iter().for_each(|event| self.machine.handle(event, now)),
         }
+        self.telling.iter_mut().for_each(|telling| telling.tell(&self.machine));
         self.ticket.set(self.machine.in_doubt());
     }
 

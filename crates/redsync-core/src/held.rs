@@ -13,7 +13,7 @@ use event_listener::EventListener;
 use crate::{
     Loss, Moment, Value,
     bell::Bell,
-    machine::{self, Lease, Machine, NodeSet},
+    machine::{self, Deletes, Lease, Machine, NodeSet},
     meter::Hold,
     target::{Lasting, Target},
 };
@@ -79,6 +79,8 @@ pub(crate) struct State {
     filled_by: u64,
     /// How the guard has ended, if it has. Grants that arrive after that are to be undone.
     ending: Option<Ending>,
+    /// What has become of the deletes by which it is given back.
+    deletes: Deletes,
     /// Why this process has the lock no more, where that is not a matter of time.
     loss: Option<Loss>,
 }
@@ -133,6 +135,11 @@ impl State {
         self.ending
     }
 
+    /// What has become of the deletes by which it is given back.
+    pub(crate) fn deletes(&self) -> Deletes {
+        self.deletes
+    }
+
     /// The nodes where something that is still on its way may delete the value before a release does.
     fn may_be_undone(&self) -> NodeSet {
         self.undoing.iter().fold(NodeSet::EMPTY, |nodes, (_, more)| nodes.union(*more))
@@ -158,6 +165,7 @@ impl Held {
             won_by: 0,
             filled_by: 0,
             ending: None,
+            deletes: Deletes::default(),
             loss: None,
         };
         let (state, given_back, lost) = (Mutex::new(state), Bell::default(), Bell::default());
@@ -303,6 +311,14 @@ impl Held {
         Target { nodes, may_be_deleted, former, may_be_anothers, ..target }
     }
 
+    /// Takes in what has become of the deletes of one release.
+    pub(crate) fn note_deletes(&self, deletes: Deletes) {
+        let mut state = self.state();
+        state.deletes = state.deletes.then(deletes);
+        drop(state);
+        self.given_back.ring();
+    }
+
     /// Marks the lock as going back to the token of this value, and returns what to rotate. From then on nobody can rely
     /// on the lock, since the token may be adopted.
     pub(crate) fn hand_back(&self, all: NodeSet, to: Value, exact: bool) -> Target {
@@ -359,6 +375,7 @@ impl Held {
             former_lasts,
             lasts,
             refilled,
+            revivable: state.revivable,
             fence,
             nodes,
             may_be_deleted,

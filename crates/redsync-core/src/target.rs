@@ -20,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) lasts: Lasting,
     /// Where it was found missing, and may have been set anew.
     pub(crate) refilled: NodeSet,
+    /// Where the value may have been set anew by an extension.
+    pub(crate) revivable: NodeSet,
     /// Its fencing number.
     pub(crate) fence: Option<u64>,
     /// The nodes that may hold it.
@@ -71,6 +73,7 @@ impl Target {
             former_lasts: Lasting::NOWHERE,
             lasts: Lasting::NOWHERE,
             refilled: NodeSet::EMPTY,
+            revivable: NodeSet::EMPTY,
             fence: None,
             nodes,
             may_be_deleted: NodeSet::EMPTY,

@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use redsync_core::{
     Delay, Moment, NodeError, Ttl, Value,
     machine::{
-        Acquire, AcquirePlan, Action, Drift, Event, Extend, ExtendPlan, Machine, NodeSet, Quorum, Release,
-        ReleasePlan, RequestId, Resend, Source, Transfer, TransferPlan, ValueError, WaitReason,
+        Acquire, AcquirePlan, Action, Deletes, Drift, Event, Extend, ExtendPlan, Machine, NodeSet, Quorum,
+        Release, ReleasePlan, RequestId, Resend, Source, Transfer, TransferPlan, ValueError, WaitReason,
     },
     wire::{Counting, Grant, Outcome, Refusal},
 };
@@ -60,6 +60,7 @@ enum Happening {
     Tick,
     Cancel,
     HandedBack,
+    Deletes(Deletes),
     MayBeFree,
     Pass(Duration),
     /// The clock is read wrongly.
@@ -101,6 +102,7 @@ fn happenings(goes_back: bool) -> impl Strategy<Value = Vec<Happening>> {
         4 => Just(Happening::Tick),
         1 => Just(Happening::Cancel),
         1 => Just(Happening::HandedBack),
+        2 => (nodes(), nodes()).prop_map(|(under_way, done)| Happening::Deletes(Deletes { under_way, done })),
         2 => Just(Happening::MayBeFree),
         3 => duration().prop_map(Happening::Pass),
         1 => duration().prop_map(move |back| if goes_back { Happening::GoBack(back) } else { Happening::Tick }),
@@ -271,6 +273,9 @@ impl<M: Machine> Observed<M> {
             }
             Happening::HandedBack => {
                 self.tell(Event::HandedBack);
+            }
+            Happening::Deletes(deletes) => {
+                self.tell(Event::Deletes(deletes));
             }
             Happening::MayBeFree => {
                 self.tell(Event::MayBeFree);

@@ -6,7 +6,7 @@ use super::{Client, Effects, Setting, Stage, Turn};
 use crate::{
     held::Ending,
     plans,
-    process::{Nonces, Running},
+    process::{GivesBack, Nonces, Running},
     search::{KeysEnd, Role, Search},
 };
 
@@ -67,11 +67,16 @@ impl Client {
             effects.turn = Some(if was_handed_back { Turn::ReleasedLate } else { Turn::Released });
         }
         let target = holding.held.give_back(plans::all_nodes()).at(self.now);
+        let gives_back = GivesBack { round: holding.round, revivable: target.revivable };
         self.tell_followers(setting, effects);
         let plan = plans::release(setting.search, self.role(setting), target);
         let machine = Release::new(plan, self.numbers(setting), self.now);
         let slot = self.start(Running::Release(machine), effects);
+        if let Some(Some(process)) = self.processes.get_mut(slot) {
+            process.gives_back = Some(gives_back);
+        }
         self.stage = Stage::Releasing(slot);
+        self.tell_of_deletes(slot, setting, effects);
         self.drain(slot, setting, effects);
     }
 

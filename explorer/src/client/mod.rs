@@ -230,6 +230,7 @@ impl Client {
         if cancelled {
             self.cancels -= 1;
             process.handle(event, self.now);
+            self.tell_of_deletes(slot, setting, effects);
             return self.cancel(setting, effects);
         }
         self.tell(slot, event, setting, effects);
@@ -253,6 +254,19 @@ impl Client {
         let Some(Some(process)) = self.processes.get_mut(slot) else { return };
         process.handle(event, self.now);
         self.note(slot);
+        self.tell_of_deletes(slot, setting, effects);
         self.drain(slot, setting, effects);
+    }
+
+    /// Tells who keeps in step with the lock what has become of its release, if this is one.
+    fn tell_of_deletes(&mut self, slot: usize, setting: &Setting<'_>, effects: &mut Effects) {
+        let process = self.processes.get(slot).and_then(Option::as_ref);
+        let Some((round, deletes)) = process.and_then(Process::deletes) else { return };
+        for slot in 0..self.processes.len() {
+            let process = self.processes.get_mut(slot).and_then(Option::as_mut);
+            if process.is_some_and(|process| process.hear(round, deletes, self.now)) {
+                self.drain(slot, setting, effects);
+            }
+        }
     }
 }

@@ -2,14 +2,14 @@
 
 use redsync_core::{
     Moment,
-    machine::{ExtendCause, Lease},
+    machine::{Deletes, ExtendCause, Lease},
 };
 
 use super::{Client, Effects, Setting, Stage, Turn};
 use crate::{
     held::Held,
     holding::Holding,
-    process::{Deeds, Finished, Running},
+    process::{Deeds, Finished, Follows, Running},
 };
 
 impl Client {
@@ -109,11 +109,12 @@ impl Client {
         let process = self.processes.get_mut(slot).and_then(Option::as_mut);
         let (Some(process), Some(holding)) = (process, &mut self.holding) else { return };
         holding.followers += 1;
-        process.follows = Some(holding.followers);
+        let (round, number, deletes) = (holding.round, holding.followers, Deletes::default());
+        process.follows = Some(Follows { round, number, deletes });
     }
 
     fn number(&self, slot: usize) -> Option<u8> {
-        self.processes.get(slot)?.as_ref()?.follows
+        Some(self.processes.get(slot)?.as_ref()?.follows?.number)
     }
 
     fn with_held(&self, change: impl Fn(&Held, Moment)) -> Stage {

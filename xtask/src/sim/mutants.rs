@@ -105,6 +105,13 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
     "a late grant is left" ("go-redsync") ["mixed"]:
         ATTEMPT: "Outcome::Granted(_) | Outcome::Revived => self.undo.want(node),"
             => "Outcome::Granted(_) | Outcome::Revived => {}";
+    "a late grant is left to a release that came too early" ["mixed"]:
+        ATTEMPT: "judged.without(deletes.done).iter()" => "judged.without(judged).iter()";
+    "what the release has found taken for what an earlier round set" ["retry"]:
+        ATTEMPT: "self.given_back |= !std::mem::replace(&mut self.abandoned, true);"
+            => "(self.abandoned, self.given_back) = (true, true);";
+    "what was set anew taken for what comes late" only "solo":
+        RELEASE: "done: self.done.without(revivable)" => "done: { let _ = revivable; self.done }";
     "the order of unanswered requests relied on" ("go-redsync") ["mixed"]:
         SWEEP: "Stage::Sent { again, .. } => *again = true," => "Stage::Sent { .. } => {}";
     "a delete not sent again":

@@ -1,7 +1,8 @@
-//! [`Following`]: keeps a machine in step with a lock that this process holds.
+//! [`Following`]: keeps a machine in step with a lock that this process holds; [`Telling`]: how it is given back.
 
 use std::{
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -12,7 +13,7 @@ use event_listener::EventListener;
 use crate::{
     Moment,
     held::{Ending, Held},
-    machine::{Event, Machine},
+    machine::{Deletes, Event, Machine, NodeSet},
 };
 
 /// The held lock that a settling machine keeps in step with.
@@ -20,21 +21,32 @@ pub(super) struct Following {
     pub(super) held: Arc<Held>,
     pub(super) number: u64,
     given_back: Option<EventListener>,
-    /// The ending that the machine knows of.
-    told: Option<Ending>,
+    /// The ending, and what became of the deletes, that the machine knows of.
+    told: (Option<Ending>, Deletes),
+}
+
+/// The held lock that a release gives back.
+pub(super) struct Telling {
+    held: Arc<Held>,
+    /// Where the value may have been set anew.
+    revivable: NodeSet,
+    told: Deletes,
 }
 
 impl Following {
     pub(super) fn new(held: Arc<Held>, number: u64) -> Self {
-        Self { held, number, given_back: None, told: None }
+        Self { held, number, given_back: None, told: (None, Deletes::default()) }
     }
 
     /// Under the lock's state, so that a grant is either known when the lock is given back, or known to be late.
     pub(super) fn tell<M: Machine>(&mut self, machine: &mut M, event: Option<Event>, now: Moment) {
         let mut state = self.held.state();
-        let ending = state.ending();
-        if self.told != ending {
-            self.told = ending;
+        let (ending, deletes) = (state.ending(), state.deletes());
+        let (told_ending, told_deletes) = mem::replace(&mut self.told, (ending, deletes));
+        if told_deletes != deletes {
+            machine.handle(Event::Deletes(deletes), now);
+        }
+        if told_ending != ending {
             ending.and_then(Ending::event).into_iter().for_each(|news| machine.handle(news, now));
         }
         event.into_iter().for_each(|event| machine.handle(event, now));
@@ -54,7 +66,8 @@ impl Following {
             }
             // Listens before it looks, so that nothing is missed in between.
             self.given_back = Some(self.held.on_give_back());
-            if self.told != self.held.state().ending() {
+            let state = self.held.state();
+            if self.told != (state.ending(), state.deletes()) {
                 return Poll::Ready(());
             }
         }
@@ -64,6 +77,20 @@ impl Following {
         let mut state = self.held.state();
         if state.ending().is_none() {
             state.note(machine, self.number);
+        }
+    }
+}
+
+impl Telling {
+    pub(super) fn new(held: Arc<Held>, revivable: NodeSet) -> Self {
+        Self { held, revivable, told: Deletes::default() }
+    }
+
+    /// Passes on what there is of news.
+    pub(super) fn tell<M: Machine>(&mut self, machine: &M) {
+        let deletes = machine.deletes().unproven_at(self.revivable);
+        if mem::replace(&mut self.told, deletes) != deletes {
+            self.held.note_deletes(deletes);
         }
     }
 }

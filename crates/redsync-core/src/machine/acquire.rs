@@ -8,7 +8,7 @@ mod plan;
 use std::collections::VecDeque;
 
 use super::{
-    Action, Event, Ids, Lease, Machine, NodeSet, RequestId, Source, ValueError, Verdict,
+    Action, Deletes, Event, Ids, Lease, Machine, NodeSet, RequestId, Source, ValueError, Verdict,
     attempt::Attempt,
     phase::{Pacer, Phase},
     proposal::Proposal,
@@ -40,7 +40,8 @@ pub enum GaveUp {
 /// Takes a lock.
 ///
 /// [`Event::Cancel`] gives up: before the result it ends the call, after a [`Lease`] it means that the lock
-/// was given back, so that grants which arrive from then on are removed. [`Event::MayBeFree`] leads to a round
+/// was given back, so that grants which arrive from then on are removed, unless a delete of the release has done so
+/// ([`Event::Deletes`]). [`Event::MayBeFree`] leads to a round
 /// within a pause between two tries, which takes nothing of the tries and of the pause.
 #[derive(Clone, Debug)]
 pub struct Acquire<S = Box<dyn Source>> {
@@ -61,6 +62,8 @@ pub struct Acquire<S = Box<dyn Source>> {
     held: NodeSet,
     held_until: Option<Moment>,
     absent: NodeSet,
+    /// What has become of the release, once the lock was given back.
+    deletes: Deletes,
     pacer: Pacer,
 }
 
@@ -83,6 +86,7 @@ impl<S: Source> Acquire<S> {
             held: NodeSet::EMPTY,
             held_until: None,
             absent: NodeSet::EMPTY,
+            deletes: Deletes::default(),
             pacer: Pacer::new(),
             plan,
         };
@@ -323,9 +327,15 @@ impl<S: Source> Acquire<S> {
         }
     }
 
+    /// A client that may send a request twice may set the value once more after it was deleted.
+    fn on_deletes(&mut self, Deletes { under_way, done }: Deletes) {
+        self.deletes = Deletes { under_way, done: done.without(self.plan.may_repeat) };
+    }
+
     /// Moves the clean-up that has become due into the outbox.
     fn collect_undos(&mut self, now: Moment) {
         for attempt in &mut self.attempts {
+            attempt.judge_late_grants(self.deletes);
             self.outbox.extend(std::iter::from_fn(|| attempt.next_undo(&mut self.ids, now)));
         }
         if self.attempts.iter().any(Attempt::has_failed_undo) {
@@ -357,6 +367,7 @@ impl<S: Source> Machine for Acquire<S> {
             Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
             Event::Tick => self.on_tick(now),
             Event::Cancel | Event::HandedBack => self.on_cancel(now),
+            Event::Deletes(deletes) => self.on_deletes(deletes),
             Event::MayBeFree => self.on_hint(now),
         }
         self.collect_undos(now);
@@ -383,6 +394,10 @@ impl<S: Source> Machine for Acquire<S> {
 
     fn absent(&self) -> NodeSet {
         self.absent
+    }
+
+    fn waits_for_news(&self) -> bool {
+        self.attempts.iter().any(Attempt::has_late_grants)
     }
 
     fn is_taken(&self) -> bool {

@@ -1,8 +1,8 @@
 //! [`Attempt`]: one round of an acquire, and the clean-up of what it set.
 
 use super::{
-    Ids, NodeSet, Quorum, RequestId, Resend, Tally, Verdict, fencing::Fencing, round::Round, sweep::Sweep,
-    task::Task,
+    Deletes, Ids, NodeSet, Quorum, RequestId, Resend, Tally, Verdict, fencing::Fencing, round::Round,
+    sweep::Sweep, task::Task,
 };
 use crate::{
     Answer, Moment, Ttl, Value,
@@ -23,6 +23,10 @@ pub(super) struct Attempt {
     fencing: Option<Fencing>,
     undo: Sweep,
     abandoned: bool,
+    /// Whether the lock that it had won was given back.
+    given_back: bool,
+    /// The nodes that have told of their grants since, and where a delete of the release may have come after that.
+    late: NodeSet,
 }
 
 impl Attempt {
@@ -37,7 +41,9 @@ impl Attempt {
     ) -> Self {
         let task = Task::Delete { value: value.clone(), former: None };
         let undo = Sweep::new(task, nodes, resend(exact, undo_until));
-        Self { value, exact, valid_until, undo_until, round, fencing: None, undo, abandoned: false }
+        let (fencing, late) = (None, NodeSet::EMPTY);
+        let (abandoned, given_back) = (false, false);
+        Self { value, exact, valid_until, undo_until, round, fencing, undo, abandoned, given_back, late }
     }
 
     /// Wants a fencing number too.
@@ -93,6 +99,7 @@ impl Attempt {
     /// A delete that was sent before this late answer may have come too early, or was in vain.
     fn undo_late(&mut self, node: usize, outcome: &Outcome) {
         match outcome {
+            Outcome::Granted(_) | Outcome::Revived if self.given_back => self.late.insert(node),
             Outcome::Granted(_) | Outcome::Revived => self.undo.want(node),
             Outcome::Unknown(_) if !self.exact => self.undo.want(node),
             Outcome::Unknown(_) => {}
@@ -115,9 +122,25 @@ impl Attempt {
         }
     }
 
-    /// Leaves what was granted so far to who gives the lock back, and removes what is granted from now on.
+    /// Leaves what was granted so far to who gives the lock back, and removes what is granted from now on. One that was given
+    /// up before has not won the lock.
     pub(super) fn abandon_late_grants(&mut self) {
-        self.abandoned = true;
+        self.given_back |= !std::mem::replace(&mut self.abandoned, true);
+    }
+
+    /// Removes what was granted late, but where the release has found it and removed it; and looks again where the release has
+    /// not been answered yet.
+    ///
+    /// What set the value has been executed, once, since it was answered: who finds the value deletes it for good. Mostly
+    /// both requests go over one connection, and the grant comes back just ahead of the delete.
+    pub(super) fn judge_late_grants(&mut self, deletes: Deletes) {
+        let judged = self.late.without(deletes.under_way);
+        self.late = self.late.without(judged);
+        judged.without(deletes.done).iter().for_each(|node| self.undo.want(node));
+    }
+
+    pub(super) fn has_late_grants(&self) -> bool {
+        !self.late.is_empty()
     }
 
     pub(super) fn is_abandoned(&self) -> bool {
@@ -146,13 +169,13 @@ impl Attempt {
     /// use too has no end that could be seen; it is kept until the machine stops settling.
     pub(super) fn is_settled(&self) -> bool {
         let in_doubt = if self.exact { self.in_doubt() } else { NodeSet::EMPTY };
-        self.round.open().is_empty() && self.undo.is_settled() && in_doubt.is_empty()
+        self.round.open().is_empty() && self.late.is_empty() && self.undo.is_settled() && in_doubt.is_empty()
     }
 
     /// The nodes that may yet come to hold the value, or lose it, by what this attempt has sent.
     pub(super) fn in_doubt(&self) -> NodeSet {
         let asked = if self.abandoned { self.round.doubtful() } else { NodeSet::EMPTY };
-        asked.union(self.undo.unconfirmed())
+        asked.union(self.late).union(self.undo.unconfirmed())
     }
 
     pub(super) fn tally(&self) -> Tally {

@@ -338,7 +338,7 @@ impl<S: Source> Machine for Extend<S> {
             Event::Tick => self.on_tick(now),
             Event::Cancel => self.on_end(self.plan.delete(), now),
             Event::HandedBack => self.on_end(self.plan.set_back(), now),
-            Event::MayBeFree => {}
+            Event::Deletes(_) | Event::MayBeFree => {}
         }
         self.outbox.extend(std::iter::from_fn(|| self.undo.next_request(&mut self.ids, now)));
         if !self.undo.retriable().is_empty() {

@@ -28,7 +28,7 @@ pub use acquire::{Acquire, AcquireFailure, AcquirePlan, GaveUp};
 pub use extend::{Extend, ExtendCause, ExtendFailure, ExtendPlan};
 pub use lease::{Drift, Lease};
 pub use quorum::{NodeSet, Quorum, Tally, Verdict};
-pub use release::{Release, ReleaseFailure, ReleasePlan};
+pub use release::{Deletes, Release, ReleaseFailure, ReleasePlan};
 pub use sweep::Resend;
 pub use task::Former;
 pub use transfer::{Transfer, TransferCause, TransferFailure, TransferPlan};
@@ -93,6 +93,17 @@ pub trait Machine {
         NodeSet::EMPTY
     }
 
+    /// Of a release: what has become of its deletes.
+    fn deletes(&self) -> Deletes {
+        Deletes::default()
+    }
+
+    /// Whether it has something to do once it hears more of the lock that it keeps in step with. Where it has not, it may be
+    /// told of that with what happens to it next.
+    fn waits_for_news(&self) -> bool {
+        true
+    }
+
     /// Whether the lock may be somebody else's, as far as the nodes have said. Where too many of them failed or said nothing,
     /// nobody gets it before that changes.
     fn is_taken(&self) -> bool {
@@ -122,6 +133,8 @@ pub enum Event {
     Cancel,
     /// The lock that was won has gone back to the token that it was adopted from.
     HandedBack,
+    /// What has become of the deletes by which the lock that was won is given back.
+    Deletes(Deletes),
     /// The lock may be free by now: a pause between two tries need not be waited out. A hint, which proves nothing.
     MayBeFree,
 }
@@ -134,6 +147,7 @@ impl Event {
             Self::Tick => "tick",
             Self::Cancel => "cancel",
             Self::HandedBack => "handed back",
+            Self::Deletes(_) => "deletes",
             Self::MayBeFree => "may be free",
         }
     }
@@ -142,7 +156,7 @@ impl Event {
     pub fn node(&self) -> Option<usize> {
         match self {
             Self::Reply { id, .. } => Some(id.node()),
-            Self::Tick | Self::Cancel | Self::HandedBack | Self::MayBeFree => None,
+            Self::Tick | Self::Cancel | Self::HandedBack | Self::Deletes(_) | Self::MayBeFree => None,
         }
     }
 }

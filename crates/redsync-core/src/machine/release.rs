@@ -64,6 +64,30 @@ pub enum Released {
     Expired,
 }
 
+/// What has become of the deletes by which a lock is given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deletes {
+    /// The nodes where one is on its way.
+    pub under_way: NodeSet,
+    /// The nodes where one has found the value, and removed it.
+    pub done: NodeSet,
+}
+
+impl Deletes {
+    /// What is known when one release after another tells of its own.
+    #[must_use]
+    pub const fn then(self, later: Self) -> Self {
+        Self { under_way: later.under_way, done: self.done.union(later.done) }
+    }
+
+    /// The same where these nodes may have set the value anew: that it was deleted there does not tell that what was to set it
+    /// first has come.
+    #[must_use]
+    pub const fn unproven_at(self, revivable: NodeSet) -> Self {
+        Self { under_way: self.under_way, done: self.done.without(revivable) }
+    }
+}
+
 /// Why and how a [`Release`] failed: too few nodes could be reached. Where the value is ours alone the
 /// clean-up goes on.
 #[derive(Clone, Debug)]
@@ -260,7 +284,7 @@ impl<S: Source> Machine for Release<S> {
             Event::Cancel if self.phase.is_waited_for() => self.conclude(GaveUp::Cancelled, now),
             // Failed, and nobody has seen it: there is no guard that would try again.
             Event::Cancel if matches!(self.result, Some(Err(_))) => self.sweep.take_back(),
-            Event::Cancel | Event::HandedBack | Event::MayBeFree => {}
+            Event::Cancel | Event::HandedBack | Event::Deletes(_) | Event::MayBeFree => {}
         }
         self.collect(now);
         // What failed may not be sent again any more, and no answer is to come.
@@ -281,6 +305,12 @@ impl<S: Source> Machine for Release<S> {
 
     fn lingers(&self) -> bool {
         self.lingers
+    }
+
+    /// Where another value goes with it, nobody can tell which of the two was found.
+    fn deletes(&self) -> Deletes {
+        let done = if self.plan.former.is_none() { self.sweep.found(Found::Held) } else { NodeSet::EMPTY };
+        Deletes { under_way: self.sweep.sent(), done }
     }
 
     fn in_doubt(&self) -> Vec<(Value, NodeSet)> {

@@ -330,7 +330,7 @@ impl<S: Source> Machine for Transfer<S> {
             Event::Tick => self.on_tick(now),
             Event::Cancel => self.on_cancel(now),
             Event::HandedBack => self.on_handed_back(now),
-            Event::MayBeFree => {}
+            Event::Deletes(_) | Event::MayBeFree => {}
         }
         self.collect_undos(now);
     }
