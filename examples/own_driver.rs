@@ -97,11 +97,10 @@ impl Source for Place {
 
 // ANCHOR: transport
 /// Carries requests over the connection of a link.
-#[derive(Clone)]
 pub(crate) struct Tcp(Link<Place>);
 
 impl Transport for Tcp {
-    async fn send(self, request: Request) -> Result<Reply, NodeError> {
+    async fn send(&self, request: Request) -> Result<Reply, NodeError> {
         let lent = self.0.connection().await?;
         let answer = exchange(&lent.connection, encode(request.args())).await;
         let is_broken = lent.connection.is_closed();

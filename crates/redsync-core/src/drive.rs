@@ -269,7 +269,10 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
     }
 
     fn set_timer(&mut self, at: Moment) {
-        if self.timer.as_ref().is_none_or(|(set, _)| *set != at) {
+        // Mostly the last replies come before any timer, and one that is there costs less than a later one. It ticks too
+        // early then, which does no harm.
+        let is_soon_enough = |(set, _): &(Moment, _)| *set == at || !self.is_waited_for && *set < at;
+        if !self.timer.as_ref().is_some_and(is_soon_enough) {
             self.timer = Some((at, None));
         }
     }

@@ -311,12 +311,17 @@ impl Held {
         Target { nodes, may_be_deleted, former, may_be_anothers, ..target }
     }
 
-    /// Takes in what has become of the deletes of one release.
+    /// Takes in what has become of the deletes of one release. Whoever keeps in step has something to do where one was in
+    /// vain, and when all have ended.
     pub(crate) fn note_deletes(&self, deletes: Deletes) {
         let mut state = self.state();
+        let were_under_way = state.deletes.under_way;
         state.deletes = state.deletes.then(deletes);
+        let Deletes { under_way, done } = state.deletes;
         drop(state);
-        self.given_back.ring();
+        if under_way.is_empty() || !were_under_way.without(under_way.union(done)).is_empty() {
+            self.given_back.ring();
+        }
     }
 
     /// Marks the lock as going back to the token of this value, and returns what to rotate. From then on nobody can rely

@@ -8,7 +8,7 @@ mod plan;
 use std::collections::VecDeque;
 
 use super::{
-    Action, Deletes, Event, Ids, Lease, Machine, NodeSet, RequestId, Source, ValueError, Verdict,
+    Action, Deletes, Event, Ids, Lease, Machine, NodeSet, RequestId, Source, Verdict,
     attempt::Attempt,
     phase::{Pacer, Phase},
     proposal::Proposal,
@@ -20,22 +20,7 @@ use crate::{
     wire::{Command, Outcome},
 };
 
-pub use plan::{AcquireFailure, AcquirePlan};
-
-/// What ended a call without success.
-#[derive(Clone, Debug)]
-pub enum GaveUp {
-    /// All tries were used up.
-    Tries,
-    /// The deadline of the call passed, or would have before the next try.
-    Deadline,
-    /// The validity of the lock would have been over before the next try.
-    Validity,
-    /// The call was cancelled.
-    Cancelled,
-    /// The source had no value.
-    NoValue(ValueError),
-}
+pub use plan::{AcquireFailure, AcquirePlan, GaveUp};
 
 /// Takes a lock.
 ///

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::GaveUp;
 use crate::{
     Answer, Delay, Moment, Ttl, Value,
-    machine::{Drift, NodeSet, Quorum},
+    machine::{Drift, NodeSet, Quorum, ValueError},
 };
 
 /// What an [`Acquire`](super::Acquire) is to do.
@@ -51,4 +50,19 @@ pub struct AcquireFailure {
     pub answers: Vec<Answer>,
     /// Whether a quorum granted, but so late that the lock's validity was over.
     pub too_late: bool,
+}
+
+/// What ended a call without success.
+#[derive(Clone, Debug)]
+pub enum GaveUp {
+    /// All tries were used up.
+    Tries,
+    /// The deadline of the call passed, or would have before the next try.
+    Deadline,
+    /// The validity of the lock would have been over before the next try.
+    Validity,
+    /// The call was cancelled.
+    Cancelled,
+    /// The source had no value.
+    NoValue(ValueError),
 }
