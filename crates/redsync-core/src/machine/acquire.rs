@@ -26,8 +26,8 @@ pub use plan::{AcquireFailure, AcquirePlan, GaveUp};
 ///
 /// [`Event::Cancel`] gives up: before the result it ends the call, after a [`Lease`] it means that the lock
 /// was given back, so that grants which arrive from then on are removed, unless a delete of the release has done so
-/// ([`Event::Deletes`]). [`Event::MayBeFree`] leads to a round
-/// within a pause between two tries, which takes nothing of the tries and of the pause.
+/// ([`Event::Deletes`]). [`Event::MayBeFree`] leads to a round within a pause between two tries, which takes nothing of the
+/// tries and of the pause.
 #[derive(Clone, Debug)]
 pub struct Acquire<S = Box<dyn Source>> {
     plan: AcquirePlan,
