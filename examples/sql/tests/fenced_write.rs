@@ -1,6 +1,7 @@
 //! A stale worker's write is refused, by SQLite always and by PostgreSQL where that is reachable.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "tests state what they expect")]
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
 
 use std::{env, process::Command};
