@@ -107,7 +107,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
             => "Outcome::Granted(_) | Outcome::Revived => {}";
     "a late grant is left to a release that came too early" ["mixed"]:
         ATTEMPT: "judged.without(deletes.done).iter()" => "judged.without(judged).iter()";
-    "what the release has found taken for what an earlier round set" ["retry"]:
+    "what the release has found taken for what an earlier round set" only "retry":
         ATTEMPT: "self.given_back |= !std::mem::replace(&mut self.abandoned, true);"
             => "(self.abandoned, self.given_back) = (true, true);";
     "what was set anew taken for what comes late" only "solo":
