@@ -162,11 +162,11 @@ impl<M: Machine + Send + Unpin + 'static> Drive<M> {
         }
     }
 
-    /// Tells those who keep in step with this lock what becomes of the deletes by which it is given back. At some nodes the
-    /// value may have been set anew.
-    pub(crate) fn tell_of_deletes(&mut self, held: Arc<Held>, revivable: NodeSet) {
+    /// Tells those who keep in step with this lock what becomes of the deletes by which it is given back. At some nodes they
+    /// are proof of nothing.
+    pub(crate) fn tell_of_deletes(&mut self, held: Arc<Held>, unproven: NodeSet) {
         if let Some(engine) = &mut self.engine {
-            engine.telling.insert(Telling::new(held, revivable)).tell(&engine.machine);
+            engine.telling.insert(Telling::new(held, unproven)).tell(&engine.machine);
         }
     }
 
@@ -269,17 +269,14 @@ impl<M: Machine + Send + Unpin + 'static> Engine<M> {
     }
 
     fn set_timer(&mut self, at: Moment) {
-        // Mostly the last replies come before any timer, and one that is there costs less than a later one. It ticks too
-        // early then, which does no harm.
-        let is_soon_enough = |(set, _): &(Moment, _)| *set == at || !self.is_waited_for && *set < at;
-        if !self.timer.as_ref().is_some_and(is_soon_enough) {
+        if self.timer.as_ref().is_none_or(|(set, _)| *set != at) {
             self.timer = Some((at, None));
         }
     }
 
     /// What happens next; `None` where the lock that the machine follows has ended.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        if let Some(following) = self.following.as_mut().filter(|_| self.machine.waits_for_news())
+        if let Some(following) = &mut self.following
             && following.poll_ending(cx).is_ready()
         {
             return Poll::Ready(None);

@@ -184,9 +184,9 @@ impl Guard {
         if let Some(token) = target.token_alone(all) {
             drop(self.world.release(&self.held.name, &self.settings, token, now));
         }
-        let revivable = target.revivable;
+        let unproven = target.revivable.union(self.world.may_repeat);
         let mut drive = self.world.release(&self.held.name, &self.settings, target, now);
-        drive.tell_of_deletes(Arc::clone(&self.held), revivable);
+        drive.tell_of_deletes(Arc::clone(&self.held), unproven);
         drive.leave(self.place.take());
         drive
     }

@@ -6,9 +6,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Quorum, ms};
-use redsync_core::{Delivery, Mutex, Released};
+use common::{Quorum, TTL, ms};
+use redsync_core::{Delivery, Mutex, Released, Runtime as _};
 use redsync_testkit::memory::{Loss, MemoryNode};
+
+/// How long nodes have to answer here.
+const NODE_TIMEOUT: Duration = ms(400);
 
 /// The one that answers late, of five.
 const LATE: usize = 4;
@@ -49,15 +52,55 @@ fn what_is_set_after_the_release_has_come_by_is_deleted() {
     assert_eq!(requests(late(&quorum)), 3);
 }
 
+/// Whether that comes over the same connection or not, the node has shown that it is there.
 #[test]
-fn what_is_set_is_deleted_where_the_answer_of_the_release_is_lost() {
+fn what_is_set_does_not_stand_for_long_where_the_answer_of_the_release_is_lost() {
     for loss in [Loss::Broken, Loss::Silent] {
         let quorum = Quorum::of(5);
-        late(&quorum).delay_requests(ms(5));
-        lock_and_release(&quorum, &quorum.mutex(), |late| {
-            late.delay_requests(Duration::ZERO);
-            late.lose_replies(loss);
-        });
+        late(&quorum).delay_requests(ms(50));
+        let guard = quorum.block_on(quorum.mutex().lock()).expect("a quorum answers");
+        late(&quorum).delay_requests(Duration::ZERO);
+        late(&quorum).lose_replies(loss);
+        quorum.block_on(guard.release()).expect("a quorum answers");
+        quorum.run_for(ms(20));
+        late(&quorum).lose_replies(Loss::Never);
+        quorum.run_for(NODE_TIMEOUT + ms(40));
+        assert_eq!(quorum.keys_left(), 0, "{loss:?}");
+    }
+}
+
+#[test]
+fn what_is_set_does_not_stand_for_long_where_the_first_of_two_releases_hangs() {
+    let quorum = Quorum::of(3);
+    let (early, late) = quorum.nodes.split_at(2);
+    late[0].delay_requests(ms(500));
+    let guard = quorum.block_on(quorum.mutex().release_tries(1).lock()).expect("a quorum answers");
+    late[0].delay_requests(Duration::ZERO);
+    late[0].lose_replies(Loss::Silent);
+    early.iter().for_each(|node| node.lose_replies(Loss::Broken));
+    let guard = quorum.block_on(guard.release()).expect_err("nobody answers").into_guard();
+    quorum.nodes.iter().for_each(|node| node.lose_replies(Loss::Never));
+    assert_eq!(quorum.block_on(guard.release()).expect("all answer"), Released::Unclear);
+    quorum.run_for(ms(500) + NODE_TIMEOUT);
+    assert_eq!(quorum.keys_left(), 0);
+}
+
+#[test]
+fn what_a_node_may_have_set_that_hangs_is_waited_for_a_ttl_from_the_release_on() {
+    let quorum = Quorum::of(3);
+    quorum.nodes[2].pause();
+    for dropped in [false, true] {
+        let guard = quorum.block_on(quorum.mutex().lock()).expect("a quorum answers");
+        quorum.run_for(TTL - ms(1000));
+        let begun = quorum.runtime.now();
+        if dropped {
+            drop(guard);
+        } else {
+            quorum.block_on(guard.release()).expect("a quorum answers");
+        }
+        quorum.settle();
+        let took = quorum.runtime.now().since(begun);
+        assert!(took <= TTL + ms(1), "{took:?}");
     }
 }
 

@@ -10,7 +10,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{NAME, Quorum, TTL, ms};
+use common::{FIXED, NAME, Quorum, TTL, ms};
 use redsync_core::{ErrorKind, Mutex, Released};
 use redsync_testkit::cancel::drop_after;
 
@@ -121,6 +121,38 @@ fn a_fixed_value_is_not_used_again_where_its_release_is_unconfirmed() {
     quorum.settle();
     assert_eq!(quorum.keys_left(), 3, "the first is back in");
     third.leave();
+}
+
+/// What first asked for it is answered only when a worker has long released it, and it is taken once more.
+#[test]
+fn a_fixed_value_is_not_used_again_where_what_set_it_first_is_unanswered() {
+    for dropped in [false, true] {
+        for repeats in [false, true] {
+            let quorum = Quorum::of(3);
+            let mutex = if repeats {
+                quorum.mutex().value_fn(|| Ok(FIXED.to_owned()))
+            } else {
+                quorum.mutex().with_value(FIXED)
+            };
+            quorum.nodes[2].delay_replies(ms(3000));
+            let first = quorum.block_on(mutex.lock()).expect("two nodes answer");
+            quorum.nodes[2].delay_replies(ms(1));
+            if dropped {
+                drop(first);
+                quorum.run_for(ms(5));
+            } else {
+                quorum.block_on(first.release()).expect("reachable");
+            }
+            let second = quorum.block_on(mutex.lock()).expect("free");
+            let token = quorum.block_on(second.hand_over(ms(1000))).expect("reachable");
+            let adopted = quorum.block_on(quorum.other_process().adopt(&token)).expect("the only one");
+            quorum.block_on(adopted.release()).expect("reachable");
+            quorum.run_for(ms(10));
+            quorum.nodes[1].stop();
+            quorum.block_on(mutex.tries(1).lock()).expect_err("one node is down, and one owes an answer");
+            quorum.run_for(ms(3000));
+        }
+    }
 }
 
 #[test]

@@ -111,7 +111,7 @@ pub(super) const MUTANTS: &[Mutant] = mutants! {
         ATTEMPT: "self.given_back |= !std::mem::replace(&mut self.abandoned, true);"
             => "(self.abandoned, self.given_back) = (true, true);";
     "what was set anew taken for what comes late" only "solo":
-        RELEASE: "done: self.done.without(revivable)" => "done: { let _ = revivable; self.done }";
+        RELEASE: "done: self.done.without(nodes)" => "done: { let _ = nodes; self.done }";
     "the order of unanswered requests relied on" ("go-redsync") ["mixed"]:
         SWEEP: "Stage::Sent { again, .. } => *again = true," => "Stage::Sent { .. } => {}";
     "a delete not sent again":

@@ -28,8 +28,8 @@ pub(super) struct Following {
 /// The held lock that a release gives back.
 pub(super) struct Telling {
     held: Arc<Held>,
-    /// Where the value may have been set anew.
-    revivable: NodeSet,
+    /// Where the value may be set more than once.
+    unproven: NodeSet,
     told: Deletes,
 }
 
@@ -43,11 +43,11 @@ impl Following {
         let mut state = self.held.state();
         let (ending, deletes) = (state.ending(), state.deletes());
         let (told_ending, told_deletes) = mem::replace(&mut self.told, (ending, deletes));
-        if told_deletes != deletes {
-            machine.handle(Event::Deletes(deletes), now);
-        }
         if told_ending != ending {
             ending.and_then(Ending::event).into_iter().for_each(|news| machine.handle(news, now));
+        }
+        if told_deletes != deletes {
+            machine.handle(Event::Deletes(deletes), now);
         }
         event.into_iter().for_each(|event| machine.handle(event, now));
         if ending.is_none() {
@@ -82,13 +82,13 @@ impl Following {
 }
 
 impl Telling {
-    pub(super) fn new(held: Arc<Held>, revivable: NodeSet) -> Self {
-        Self { held, revivable, told: Deletes::default() }
+    pub(super) fn new(held: Arc<Held>, unproven: NodeSet) -> Self {
+        Self { held, unproven, told: Deletes::default() }
     }
 
     /// Passes on what there is of news.
     pub(super) fn tell<M: Machine>(&mut self, machine: &M) {
-        let deletes = machine.deletes().unproven_at(self.revivable);
+        let deletes = machine.deletes().unproven_at(self.unproven);
         if mem::replace(&mut self.told, deletes) != deletes {
             self.held.note_deletes(deletes);
         }

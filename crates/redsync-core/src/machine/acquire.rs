@@ -276,6 +276,7 @@ impl<S: Source> Acquire<S> {
     fn on_tick(&mut self, now: Moment) {
         if self.pacer.is_due(now) {
             self.attempts.iter_mut().for_each(Attempt::retry_undo);
+            self.attempts.iter_mut().for_each(|attempt| attempt.wait_no_more(self.deletes.done));
         }
         let call_is_over = self.plan.deadline.is_some_and(|deadline| deadline <= now);
         match self.phase {
@@ -312,11 +313,6 @@ impl<S: Source> Acquire<S> {
         }
     }
 
-    /// A client that may send a request twice may set the value once more after it was deleted.
-    fn on_deletes(&mut self, Deletes { under_way, done }: Deletes) {
-        self.deletes = Deletes { under_way, done: done.without(self.plan.may_repeat) };
-    }
-
     /// Moves the clean-up that has become due into the outbox.
     fn collect_undos(&mut self, now: Moment) {
         for attempt in &mut self.attempts {
@@ -325,6 +321,9 @@ impl<S: Source> Acquire<S> {
         }
         if self.attempts.iter().any(Attempt::has_failed_undo) {
             self.pacer.arm(now);
+        }
+        if self.attempts.iter().any(Attempt::waits_for_release) {
+            self.pacer.arm_by(now.plus(self.plan.node_timeout));
         }
         self.forget_settled();
     }
@@ -352,7 +351,7 @@ impl<S: Source> Machine for Acquire<S> {
             Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
             Event::Tick => self.on_tick(now),
             Event::Cancel | Event::HandedBack => self.on_cancel(now),
-            Event::Deletes(deletes) => self.on_deletes(deletes),
+            Event::Deletes(deletes) => self.deletes = deletes,
             Event::MayBeFree => self.on_hint(now),
         }
         self.collect_undos(now);
@@ -379,10 +378,6 @@ impl<S: Source> Machine for Acquire<S> {
 
     fn absent(&self) -> NodeSet {
         self.absent
-    }
-
-    fn waits_for_news(&self) -> bool {
-        self.attempts.iter().any(Attempt::has_late_grants)
     }
 
     fn is_taken(&self) -> bool {

@@ -139,8 +139,17 @@ impl Attempt {
         judged.without(deletes.done).iter().for_each(|node| self.undo.want(node));
     }
 
-    pub(super) fn has_late_grants(&self) -> bool {
-        !self.late.is_empty()
+    /// Whether the release is waited for at any node. It has no more time to answer than others: where it has overtaken what
+    /// set the value, and its own answer is lost, the value stands. One that rivals may use too is deleted once in any case.
+    pub(super) fn waits_for_release(&self) -> bool {
+        !self.exact && !self.late.is_empty()
+    }
+
+    /// The release has had its time to answer.
+    pub(super) fn wait_no_more(&mut self, done: NodeSet) {
+        if !self.exact {
+            self.judge_late_grants(Deletes { under_way: NodeSet::EMPTY, done });
+        }
     }
 
     pub(super) fn is_abandoned(&self) -> bool {

@@ -98,12 +98,6 @@ pub trait Machine {
         Deletes::default()
     }
 
-    /// Whether it has something to do once it hears more of the lock that it keeps in step with. Where it has not, it may be
-    /// told of that with what happens to it next.
-    fn waits_for_news(&self) -> bool {
-        true
-    }
-
     /// Whether the lock may be somebody else's, as far as the nodes have said. Where too many of them failed or said nothing,
     /// nobody gets it before that changes.
     fn is_taken(&self) -> bool {
@@ -133,7 +127,8 @@ pub enum Event {
     Cancel,
     /// The lock that was won has gone back to the token that it was adopted from.
     HandedBack,
-    /// What has become of the deletes by which the lock that was won is given back.
+    /// What has become of the deletes by which the lock that was won is given back, in all. What may have set the value more
+    /// than once is [proof of nothing](Deletes::unproven_at).
     Deletes(Deletes),
     /// The lock may be free by now: a pause between two tries need not be waited out. A hint, which proves nothing.
     MayBeFree,

@@ -80,11 +80,11 @@ impl Deletes {
         Self { under_way: later.under_way, done: self.done.union(later.done) }
     }
 
-    /// The same where these nodes may have set the value anew: that it was deleted there does not tell that what was to set it
-    /// first has come.
+    /// The same where at these nodes the value may be set more than once, by an extension or by a client that sends requests
+    /// again: that it was deleted there does not tell that it is gone for good.
     #[must_use]
-    pub const fn unproven_at(self, revivable: NodeSet) -> Self {
-        Self { under_way: self.under_way, done: self.done.without(revivable) }
+    pub const fn unproven_at(self, nodes: NodeSet) -> Self {
+        Self { under_way: self.under_way, done: self.done.without(nodes) }
     }
 }
 
