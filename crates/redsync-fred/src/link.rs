@@ -4,7 +4,7 @@ use std::{error::Error as StdError, pin::pin, sync::Arc, time::Duration};
 
 use fred::{
     clients::{Client, WithOptions},
-    error::Error,
+    error::{Error, ErrorKind},
     interfaces::{ClientLike, Resp3Frame, TrackingInterface},
     types::{
         RespVersion,
@@ -136,12 +136,16 @@ impl Connection {
     /// Sends `request`, and fails when the client ends before: `fred` never says that to commands that it took in
     /// while it ended.
     async fn exchange(&self, request: &Request) -> Result<Resp3Frame, Error> {
-        let reply = pin!(convert::exchange(&self.client, request));
-        match select(reply, pin!(self.ended.cancelled())).await {
+        match select(pin!(convert::exchange(&self.client, request)), pin!(self.ended.cancelled())).await {
             Either::Left((answer, _)) => answer,
-            Either::Right(((), reply)) => reply.now_or_never().unwrap_or_else(|| Err(Error::new_canceled())),
+            Either::Right(((), reply)) => reply.now_or_never().unwrap_or_else(|| Err(ended())),
         }
     }
+}
+
+/// In the words of what has happened; `fred` says "Canceled".
+fn ended() -> Error {
+    Error::new(ErrorKind::Canceled, "the connection was lost, and its client has ended")
 }
 
 /// How each command goes: once, without a time-out of its own, and not at all while there is no connection.
