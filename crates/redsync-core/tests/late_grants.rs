@@ -6,9 +6,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Quorum, TTL, ms};
+use common::{NAME, Quorum, TTL, ms};
 use redsync_core::{Delivery, Mutex, Released, Runtime as _};
-use redsync_testkit::memory::{Loss, MemoryNode};
+use redsync_testkit::memory::{ErrorReply, Loss, MemoryNode};
 
 /// How long nodes have to answer here.
 const NODE_TIMEOUT: Duration = ms(400);
@@ -52,21 +52,48 @@ fn what_is_set_after_the_release_has_come_by_is_deleted() {
     assert_eq!(requests(late(&quorum)), 3);
 }
 
-/// Whether that comes over the same connection or not, the node has shown that it is there.
+/// The node answers again by then. Where there is no time left to wait for the release, it is not waited for.
 #[test]
 fn what_is_set_does_not_stand_for_long_where_the_answer_of_the_release_is_lost() {
-    for loss in [Loss::Broken, Loss::Silent] {
+    let last_moment = TTL - ms(100);
+    for (loss, way, stands) in [
+        (Loss::Broken, ms(50), ms(20)),
+        (Loss::Silent, ms(50), NODE_TIMEOUT + ms(20)),
+        (Loss::Silent, last_moment, ms(20)),
+    ] {
         let quorum = Quorum::of(5);
-        late(&quorum).delay_requests(ms(50));
+        late(&quorum).delay_requests(way);
         let guard = quorum.block_on(quorum.mutex().lock()).expect("a quorum answers");
         late(&quorum).delay_requests(Duration::ZERO);
         late(&quorum).lose_replies(loss);
         quorum.block_on(guard.release()).expect("a quorum answers");
         quorum.run_for(ms(20));
         late(&quorum).lose_replies(Loss::Never);
-        quorum.run_for(NODE_TIMEOUT + ms(40));
-        assert_eq!(quorum.keys_left(), 0, "{loss:?}");
+        quorum.run_for(way - ms(20) + stands);
+        assert_eq!(quorum.keys_left(), 0, "{loss:?} {way:?}");
     }
+}
+
+/// Two nodes have set it after the release. One is waited for, and the other rejects what is to delete it.
+#[test]
+fn what_is_set_is_deleted_again_soon_while_the_release_is_waited_for_elsewhere() {
+    let quorum = Quorum::of(5);
+    let rejecting = &quorum.nodes[3];
+    rejecting.delay_requests(ms(60));
+    late(&quorum).delay_requests(ms(50));
+    let guard = quorum.block_on(quorum.mutex().node_timeout(ms(4000)).lock()).expect("a quorum answers");
+    rejecting.delay_requests(Duration::ZERO);
+    late(&quorum).delay_requests(Duration::ZERO);
+    late(&quorum).lose_replies(Loss::Silent);
+    quorum.block_on(guard.release()).expect("a quorum answers");
+    quorum.run_for(ms(20));
+    late(&quorum).lose_replies(Loss::Never);
+    rejecting.refuse("EVALSHA", ErrorReply::new("LOADING", "not yet"));
+    quorum.run_for(ms(45));
+    rejecting.refuse_none();
+    assert!(rejecting.get(NAME).is_some() && late(&quorum).get(NAME).is_some(), "both are late");
+    quorum.run_for(ms(50));
+    assert_eq!(rejecting.get(NAME), None);
 }
 
 #[test]

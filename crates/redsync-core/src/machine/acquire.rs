@@ -3,12 +3,13 @@
 //! After the Redlock page in Redis' documentation, with one fresh value for each round, clean-up that
 //! outlives the caller, and the rules for values that rivals may use too.
 
+mod late;
 mod plan;
 
 use std::collections::VecDeque;
 
 use super::{
-    Action, Deletes, Event, Ids, Lease, Machine, NodeSet, RequestId, Source, Verdict,
+    Action, Event, Ids, Lease, Machine, NodeSet, RequestId, Source, Verdict,
     attempt::Attempt,
     phase::{Pacer, Phase},
     proposal::Proposal,
@@ -19,6 +20,8 @@ use crate::{
     Answer, Moment, Value,
     wire::{Command, Outcome},
 };
+
+use late::Late;
 
 pub use plan::{AcquireFailure, AcquirePlan, GaveUp};
 
@@ -47,8 +50,7 @@ pub struct Acquire<S = Box<dyn Source>> {
     held: NodeSet,
     held_until: Option<Moment>,
     absent: NodeSet,
-    /// What has become of the release, once the lock was given back.
-    deletes: Deletes,
+    late: Late,
     pacer: Pacer,
 }
 
@@ -71,7 +73,7 @@ impl<S: Source> Acquire<S> {
             held: NodeSet::EMPTY,
             held_until: None,
             absent: NodeSet::EMPTY,
-            deletes: Deletes::default(),
+            late: Late::default(),
             pacer: Pacer::new(),
             plan,
         };
@@ -276,7 +278,6 @@ impl<S: Source> Acquire<S> {
     fn on_tick(&mut self, now: Moment) {
         if self.pacer.is_due(now) {
             self.attempts.iter_mut().for_each(Attempt::retry_undo);
-            self.attempts.iter_mut().for_each(|attempt| attempt.wait_no_more(self.deletes.done));
         }
         let call_is_over = self.plan.deadline.is_some_and(|deadline| deadline <= now);
         match self.phase {
@@ -315,15 +316,12 @@ impl<S: Source> Acquire<S> {
 
     /// Moves the clean-up that has become due into the outbox.
     fn collect_undos(&mut self, now: Moment) {
+        self.late.judge(&mut self.attempts, self.phase, self.plan.node_timeout, now);
         for attempt in &mut self.attempts {
-            attempt.judge_late_grants(self.deletes);
             self.outbox.extend(std::iter::from_fn(|| attempt.next_undo(&mut self.ids, now)));
         }
         if self.attempts.iter().any(Attempt::has_failed_undo) {
             self.pacer.arm(now);
-        }
-        if self.attempts.iter().any(Attempt::waits_for_release) {
-            self.pacer.arm_by(now.plus(self.plan.node_timeout));
         }
         self.forget_settled();
     }
@@ -351,7 +349,7 @@ impl<S: Source> Machine for Acquire<S> {
             Event::Reply { id, outcome } => self.on_reply(id, outcome, now),
             Event::Tick => self.on_tick(now),
             Event::Cancel | Event::HandedBack => self.on_cancel(now),
-            Event::Deletes(deletes) => self.deletes = deletes,
+            Event::Deletes(deletes) => self.late.deletes = deletes,
             Event::MayBeFree => self.on_hint(now),
         }
         self.collect_undos(now);
@@ -365,7 +363,7 @@ impl<S: Source> Machine for Acquire<S> {
             self.forget_settled();
             return Action::Done(result);
         }
-        self.phase.wait(self.attempts.is_empty(), &self.pacer, self.plan.deadline)
+        self.late.wait_or(self.phase.wait(self.attempts.is_empty(), &self.pacer, self.plan.deadline))
     }
 
     fn held(&self) -> NodeSet {

@@ -25,7 +25,8 @@ pub(super) struct Attempt {
     abandoned: bool,
     /// Whether the lock that it had won was given back.
     given_back: bool,
-    /// The nodes that have told of their grants since, and where a delete of the release may have come after that.
+    /// The nodes that have told of their grants since, and where a delete of the release may have come after that. A value that
+    /// rivals may use too is released only where it was granted before.
     late: NodeSet,
 }
 
@@ -99,7 +100,9 @@ impl Attempt {
     /// A delete that was sent before this late answer may have come too early, or was in vain.
     fn undo_late(&mut self, node: usize, outcome: &Outcome) {
         match outcome {
-            Outcome::Granted(_) | Outcome::Revived if self.given_back => self.late.insert(node),
+            Outcome::Granted(_) | Outcome::Revived if self.given_back && !self.exact => {
+                self.late.insert(node)
+            }
             Outcome::Granted(_) | Outcome::Revived => self.undo.want(node),
             Outcome::Unknown(_) if !self.exact => self.undo.want(node),
             Outcome::Unknown(_) => {}
@@ -139,17 +142,8 @@ impl Attempt {
         judged.without(deletes.done).iter().for_each(|node| self.undo.want(node));
     }
 
-    /// Whether the release is waited for at any node. It has no more time to answer than others: where it has overtaken what
-    /// set the value, and its own answer is lost, the value stands. One that rivals may use too is deleted once in any case.
-    pub(super) fn waits_for_release(&self) -> bool {
-        !self.exact && !self.late.is_empty()
-    }
-
-    /// The release has had its time to answer.
-    pub(super) fn wait_no_more(&mut self, done: NodeSet) {
-        if !self.exact {
-            self.judge_late_grants(Deletes { under_way: NodeSet::EMPTY, done });
-        }
+    pub(super) fn has_late_grants(&self) -> bool {
+        !self.late.is_empty()
     }
 
     pub(super) fn is_abandoned(&self) -> bool {
@@ -184,7 +178,7 @@ impl Attempt {
     /// The nodes that may yet come to hold the value, or lose it, by what this attempt has sent.
     pub(super) fn in_doubt(&self) -> NodeSet {
         let asked = if self.abandoned { self.round.doubtful() } else { NodeSet::EMPTY };
-        asked.union(self.late).union(self.undo.unconfirmed())
+        asked.union(self.undo.unconfirmed())
     }
 
     pub(super) fn tally(&self) -> Tally {
