@@ -95,7 +95,7 @@ impl RedisNode {
 
     fn from_shared(
         clients: &[Client],
-        next: impl Fn() -> Client + Clone + Send + Sync + 'static,
+        next: impl Fn() -> Client + Send + Sync + 'static,
     ) -> Result<Self, ShareError> {
         if !clients.iter().all(ClientLike::has_reconnect_policy) {
             return Err(ShareError::NoReconnectPolicy);
