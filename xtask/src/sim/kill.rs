@@ -1,7 +1,6 @@
 //! Puts each mutant into a copy of the core, and lets the simulation and the explorer find it.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -60,7 +59,7 @@ pub(super) fn all(filter: &str) -> Result<(), String> {
     let dead = chosen.len() - alive.len();
     let _ = writeln!(report, "\n{dead} of {} mutants were found in every run", chosen.len());
     println!("\n{report}");
-    fs::write(root().join(REPORT), &report).map_err(|error| format!("cannot write {REPORT}: {error}"))?;
+    write(&root().join(REPORT), &report)?;
     if alive.is_empty() { Ok(()) } else { Err(format!("not found: {}", alive.join(", "))) }
 }
 
